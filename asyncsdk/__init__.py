@@ -1,0 +1,57 @@
+"""asyncsdk: server-side product analytics for asyncio.
+
+One call, every system, in the background, without blocking the loop and without losing an event:
+
+    async with AsyncAnalytics(RudderStack("WRITE_KEY", "https://dataplane.example.com")) as analytics:
+        analytics.track("Item Viewed", user_id="user-1", properties={"revenue": 19.95})
+"""
+
+from asyncsdk.client import AsyncAnalytics
+from asyncsdk.destinations import RudderStack, Secret, Segment
+from asyncsdk.errors import (
+    AnalyticsError,
+    ClientClosedError,
+    ConfigurationError,
+    DeliveryError,
+    HTTPStatusError,
+    InvalidResponseError,
+    QueueFullError,
+    RequestTimeoutError,
+    TransportError,
+    ValidationError,
+)
+from asyncsdk.messages import Event, Message
+from asyncsdk.options import Delivery
+from asyncsdk.receipts import FlushResult, LaneStatistics, Outcome, Receipt, State, Statistics
+from asyncsdk.seams import DeadLetter
+from asyncsdk.stores import MemoryStore
+from asyncsdk.version import __version__
+
+__all__ = [
+    "AnalyticsError",
+    "AsyncAnalytics",
+    "ClientClosedError",
+    "ConfigurationError",
+    "DeadLetter",
+    "Delivery",
+    "DeliveryError",
+    "Event",
+    "FlushResult",
+    "HTTPStatusError",
+    "InvalidResponseError",
+    "LaneStatistics",
+    "MemoryStore",
+    "Message",
+    "Outcome",
+    "QueueFullError",
+    "Receipt",
+    "RequestTimeoutError",
+    "RudderStack",
+    "Secret",
+    "Segment",
+    "State",
+    "Statistics",
+    "TransportError",
+    "ValidationError",
+    "__version__",
+]

@@ -1,0 +1,629 @@
+"""AsyncAnalytics: the calls, and everything else that an application says to its client."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Generator, Mapping
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Unpack
+
+from asyncsdk.client.binding import Binding
+from asyncsdk.client.checking import (
+    Bound,
+    Common,
+    CommonWithUser,
+    apply_common,
+    bound_to,
+    calling_place,
+    check_somebody,
+    inherit,
+    merged,
+    refuse_unknown,
+    take_external_id,
+)
+from asyncsdk.client.leaving import Leaving
+from asyncsdk.client.posting import (
+    Posting,
+    apply_hooks,
+    base_context,
+    check_room,
+    take_or_drop,
+)
+from asyncsdk.client.running import Runner, running_loop
+from asyncsdk.client.settings import Options, read
+from asyncsdk.client.waiting import Desk
+from asyncsdk.delivery.lane import Lane
+from asyncsdk.errors import ConfigurationError, ValidationError
+from asyncsdk.intake import Budget
+from asyncsdk.messages import (
+    Event,
+    Id,
+    Kind,
+    Message,
+    Object,
+    check_id,
+    check_object,
+    check_optional_text,
+    check_text,
+    properties_of,
+)
+from asyncsdk.options import resolve
+from asyncsdk.outside import Outside
+from asyncsdk.receipts import FlushResult, Place, Receipt, Statistics, dropped
+from asyncsdk.reporting import Reporter, logger
+from asyncsdk.seams import DeadLetter, Destination, Encoded, Unsupported
+from asyncsdk.transports import AiohttpTransport
+
+
+class AsyncAnalytics:
+    """Say what happens in an application to one or several analytics systems.
+
+    The calls (`track`, `identify`, …) are plain functions: they take microseconds, do no IO and
+    never wait, may be made from any thread, and keep nothing of what they are given. Delivery goes
+    on in the background, on the loop where the client was started: by ``async with``, by
+    ``await start()``, or by the first call on a running loop.
+
+    Args:
+        destinations: Where to deliver; each call goes to all of them.
+        options: See `Options` and docs/options.md; they are fixed for the client's life.
+
+    Raises:
+        ConfigurationError: No destination, two of the same name, or an option that cannot work.
+    """
+
+    def __init__(self, *destinations: Destination, **options: Unpack[Options]) -> None:
+        settings = read(options)
+        _check_destinations(destinations)
+        self._settings = settings
+        self._outside = Outside()
+        self._reporter = Reporter(
+            self._outside.monotonic,
+            on_error=settings.on_error,
+            on_drop=settings.on_drop,
+            on_event=settings.on_event,
+        )
+        if settings.log_level is not None:
+            logger.setLevel(settings.log_level)
+        transport = settings.transport or AiohttpTransport(
+            ssl_context=settings.ssl, proxy=settings.proxy, trust_env=settings.trust_env
+        )
+        budget = Budget(settings.max_total_bytes)
+        self._lanes = [
+            Lane(
+                destination,
+                resolve(destination.delivery, settings.delivery, destination.defaults),
+                store=settings.store,
+                transport=transport,
+                outside=self._outside,
+                reporter=self._reporter,
+                budget=budget,
+            )
+            for destination in destinations
+        ]
+        self._base_context = base_context(settings)
+        self._runner = Runner(self._lanes, settings, transport, self._reporter)
+        self._desk = Desk(self._lanes, self._runner)
+        self._leaving = Leaving(self._lanes, self._runner, settings)
+        self._runner.on_start = self._leaving.attend
+
+    @classmethod
+    def from_env(cls, prefix: str = "ASYNCSDK_", **options: Unpack[Options]) -> AsyncAnalytics:
+        """Make a client from environment variables, such as ``ASYNCSDK_WRITE_KEY``.
+
+        ``DESTINATION`` is ``rudderstack`` (the default) or ``segment``; ``WRITE_KEY``,
+        ``DATA_PLANE_URL``, ``HOST``, ``PATH``, ``NAME`` and ``ALLOW_INSECURE_HTTP`` describe it.
+        Every other variable with the prefix is an option: ``FLUSH_AT``, ``TIMEOUT`` and so on.
+
+        Args:
+            prefix: What the variables' names begin with.
+            options: Options that the environment does not decide.
+
+        Raises:
+            ConfigurationError: A variable is missing, unknown, or does not fit.
+        """
+        from asyncsdk.client.environment import read_environment
+
+        destination, found = read_environment(prefix, os.environ)
+        return cls(destination, **{**found, **options})
+
+    # The calls.
+
+    def track(
+        self,
+        event: str | Event,
+        *,
+        properties: Object | None = None,
+        **common: Unpack[CommonWithUser],
+    ) -> Receipt:
+        """Say that something happened.
+
+        Args:
+            event: Its name, not empty; or a typed `Event`, whose fields are the properties.
+            properties: Facts about it.
+            common: See `CommonWithUser`; an id is needed, given or bound.
+
+        Raises:
+            ValidationError: An argument breaks a rule (with ``invalid="raise"``).
+            QueueFullError: The queue is full (with ``overflow="raise"``).
+        """
+        return self._call("track", common, event=event, properties=properties)
+
+    def identify(
+        self,
+        user_id: Id | None = None,
+        *,
+        traits: Object | None = None,
+        **common: Unpack[Common],
+    ) -> Receipt:
+        """Say who a user is.
+
+        Args:
+            user_id: Who; may be left out if an `anonymous_id` is given or bound.
+            traits: Facts about the user.
+            common: See `Common`.
+
+        Raises:
+            ValidationError: An argument breaks a rule (with ``invalid="raise"``).
+            QueueFullError: The queue is full (with ``overflow="raise"``).
+        """
+        return self._call("identify", common, user_id=user_id, traits=traits)
+
+    def page(
+        self,
+        name: str | None = None,
+        *,
+        category: str | None = None,
+        properties: Object | None = None,
+        **common: Unpack[CommonWithUser],
+    ) -> Receipt:
+        """Say that a page was viewed.
+
+        Args:
+            name: Its name.
+            category: Its category.
+            properties: Facts about it, such as ``url``, ``title``, ``referrer``.
+            common: See `CommonWithUser`; an id is needed, given or bound.
+
+        Raises:
+            ValidationError: An argument breaks a rule (with ``invalid="raise"``).
+            QueueFullError: The queue is full (with ``overflow="raise"``).
+        """
+        return self._call("page", common, name=name, category=category, properties=properties)
+
+    def screen(
+        self,
+        name: str | None = None,
+        *,
+        category: str | None = None,
+        properties: Object | None = None,
+        **common: Unpack[CommonWithUser],
+    ) -> Receipt:
+        """Say that a screen of an app was viewed.
+
+        Args:
+            name: Its name.
+            category: Its category.
+            properties: Facts about it.
+            common: See `CommonWithUser`; an id is needed, given or bound.
+
+        Raises:
+            ValidationError: An argument breaks a rule (with ``invalid="raise"``).
+            QueueFullError: The queue is full (with ``overflow="raise"``).
+        """
+        return self._call("screen", common, name=name, category=category, properties=properties)
+
+    def group(
+        self,
+        group_id: Id,
+        *,
+        traits: Object | None = None,
+        group_type: str | None = None,
+        **common: Unpack[CommonWithUser],
+    ) -> Receipt:
+        """Say that a user belongs to a group.
+
+        Args:
+            group_id: Which group; 0 and the empty text name none.
+            traits: Facts about the group.
+            group_type: What kind of group, for systems that tell kinds apart.
+            common: See `CommonWithUser`; an id is needed, given or bound.
+
+        Raises:
+            ValidationError: An argument breaks a rule (with ``invalid="raise"``).
+            QueueFullError: The queue is full (with ``overflow="raise"``).
+        """
+        return self._call(
+            "group", common, group_id=group_id, traits=traits, group_type=group_type
+        )
+
+    def group_identify(
+        self,
+        group_type: str,
+        group_key: Id,
+        properties: Object | None = None,
+        **common: Unpack[CommonWithUser],
+    ) -> Receipt:
+        """Say what a group is, as PostHog does; no user is needed.
+
+        Args:
+            group_type: What kind of group, such as ``"company"``.
+            group_key: Which one.
+            properties: Facts about the group.
+            common: See `CommonWithUser`.
+
+        Raises:
+            ValidationError: An argument breaks a rule, or no destination has such a call.
+            QueueFullError: The queue is full (with ``overflow="raise"``).
+        """
+        return self._call(
+            "group_identify",
+            common,
+            group_type=group_type,
+            group_id=group_key,
+            properties=properties,
+        )
+
+    def alias(
+        self,
+        *,
+        previous_id: Id | None = None,
+        user_id: Id,
+        traits: Object | None = None,
+        **common: Unpack[Common],
+    ) -> Receipt:
+        """Say that two ids are one user.
+
+        Args:
+            previous_id: The id until now; some systems take `anonymous_id` instead.
+            user_id: The id from now on.
+            traits: Passed through where the system takes them.
+            common: See `Common`.
+
+        Raises:
+            ValidationError: An argument breaks a rule (with ``invalid="raise"``).
+            QueueFullError: The queue is full (with ``overflow="raise"``).
+        """
+        return self._call(
+            "alias", common, user_id=user_id, previous_id=previous_id, traits=traits
+        )
+
+    def capture(
+        self,
+        event: str | Event,
+        distinct_id: Id | None = None,
+        properties: Object | None = None,
+        *,
+        flags: Object | None = None,
+        send_feature_flags: bool = False,
+        disable_geoip: bool | None = None,
+        **common: Unpack[CommonWithUser],
+    ) -> Receipt:
+        """Say that something happened, in PostHog's words.
+
+        Other systems get a `track` with ``user_id = distinct_id``.
+
+        Args:
+            event: Its name, not empty; or a typed `Event`.
+            distinct_id: Who.
+            properties: Facts about it.
+            flags: Feature flags that were evaluated already (PostHog).
+            send_feature_flags: Whether to evaluate and send them (PostHog).
+            disable_geoip: Whether PostHog is not to look up the address.
+            common: See `CommonWithUser`.
+
+        Raises:
+            ValidationError: An argument breaks a rule (with ``invalid="raise"``).
+            QueueFullError: The queue is full (with ``overflow="raise"``).
+        """
+        if distinct_id is not None:
+            common["user_id"] = distinct_id
+        return self._call(
+            "track",
+            common,
+            event=event,
+            properties=properties,
+            flags=flags,
+            send_feature_flags=send_feature_flags,
+            disable_geoip=disable_geoip,
+        )
+
+    # The way of a call.
+
+    def _call(self, kind: Kind, common: Mapping[str, Any], **own: Any) -> Receipt:
+        refuse_unknown(common)
+        message_id, now = self._outside.stamp()
+        message = Message(kind, message_id, now)
+        try:
+            self._fill(message, dict(common), own)
+            return self._post(message)
+        except ValidationError as error:
+            if self._settings.invalid == "raise":
+                raise
+            self._reporter.once(f"invalid {calling_place()}", f"{calling_place()}: {error}")
+            return self._turned_away(message, "invalid")
+
+    def _fill(self, message: Message, common: dict[str, Any], own: dict[str, Any]) -> None:
+        """Check the arguments and put them into *message*."""
+        if "external_id" in common:
+            named = own if message.type in ("identify", "alias") else common
+            named["user_id"] = take_external_id(named.get("user_id"), common)
+        for name, value in own.items():
+            if value is not None:
+                _CHECK[name](name, value)
+                setattr(message, name, value)
+        if apply_common(message, common):
+            place = calling_place()
+            self._reporter.once(
+                f"naive {place}", f"{place}: a timestamp without a zone was read as UTC (said once)"
+            )
+        event = message.event
+        if isinstance(event, Event):
+            message.event = event.event_name
+            message.properties = {**properties_of(event), **(message.properties or {})}
+        bound = bound_to(self)
+        if bound is not None:
+            inherit(message, bound)
+        if self._base_context is not None:
+            message.context = merged(self._base_context, message.context)
+        _check_whole(message)
+
+    def _post(self, message: Message) -> Receipt:
+        settings = self._settings
+        if settings.before_send:
+            kept, reason = apply_hooks(message, settings.before_send, self._reporter)
+            if kept is None:
+                return self._turned_away(message, reason)
+            message = kept
+        posting = Posting(message, strict=settings.strict, reporter=self._reporter)
+        found: list[tuple[Lane, Encoded]] = []
+        skipped: list[tuple[Lane, Unsupported]] = []
+        for lane in self._lanes:
+            encoded = posting.encode(lane)
+            if isinstance(encoded, Unsupported):
+                skipped.append((lane, encoded))
+            else:
+                found.append((lane, encoded))
+        if skipped:
+            self._skip(skipped, found)
+        if posting.coerced:
+            posting.tell([lane for lane, _ in found])
+        return self._hand_over(message.message_id, found)
+
+    def _skip(
+        self, skipped: list[tuple[Lane, Unsupported]], found: list[tuple[Lane, Encoded]]
+    ) -> None:
+        if not found:
+            raise ValidationError(skipped[0][1].reason)
+        for lane, _ in skipped:
+            lane.ledger.note("unsupported")
+
+    def _hand_over(self, message_id: str, found: list[tuple[Lane, Encoded]]) -> Receipt:
+        """Give the event to its lanes' doors, as the owner of the loop or from outside."""
+        if not self._settings.enabled:
+            return Receipt(
+                message_id, [self._drop(lane, "disabled") for lane, _ in found], self._desk
+            )
+        runner = self._runner
+        loop = runner.loop
+        owner = (loop is not None and running_loop() is loop) or runner.here()
+        if runner.closed:
+            return Receipt(
+                message_id, [self._drop(lane, "closed") for lane, _ in found], self._desk
+            )
+        check_room(found)
+        places = [
+            take_or_drop(lane, encoded, owner=owner, drop=self._drop) for lane, encoded in found
+        ]
+        return Receipt(message_id, places, self._desk)
+
+    def _turned_away(self, message: Message, reason: str) -> Receipt:
+        """Return the receipt of an event that no lane gets, for *reason*."""
+        places = [self._drop(lane, reason) for lane in self._lanes]
+        return Receipt(message.message_id, places, self._desk)
+
+    def _drop(self, lane: Lane, reason: str) -> Place:
+        lane.ledger.turn_away(reason)
+        if reason != "disabled":
+            self._reporter.drop(lane.name, reason)
+        return Place(lane.name, outcome=dropped(reason))
+
+    # The client's life.
+
+    async def __aenter__(self) -> AsyncAnalytics:
+        """Start; leaving the block drains everything and closes for good."""
+        return await self.start()
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        """Shut down within `shutdown_timeout`; a cancelled host still drains once."""
+        await self._runner.shutdown(None, for_good=True)
+        self._leaving.forget()
+
+    async def start(self) -> AsyncAnalytics:
+        """Start a run on the running loop; nothing happens if there is one.
+
+        Raises:
+            ClientClosedError: The client was closed by the end of its ``async with`` block.
+            ConfigurationError: It is running on another loop.
+        """
+        await self._runner.start().ready.wait()
+        return self
+
+    async def flush(self, timeout: float | None = None) -> FlushResult:  # noqa: ASYNC109
+        """Wait until everything accepted before this call is settled.
+
+        Or until its round of retries is spent, or *timeout* is over; a lane that stands still
+        (a refused key) is not waited for. Several flushes share the work. Cancelling it changes
+        nothing in the queue.
+
+        Args:
+            timeout: Seconds; None takes `shutdown_timeout`, `math.inf` waits for ever.
+
+        Raises:
+            ConfigurationError: The client is running on another loop.
+        """
+        return await self._runner.flush(timeout)
+
+    async def shutdown(self, timeout: float | None = None) -> FlushResult:  # noqa: ASYNC109
+        """Deliver what waits, then end this run; the next call opens another one.
+
+        A back-off of ours is cut short; a pause that a server asked for is not. What is left at
+        the end is dropped with reason ``shutdown``, unless the store outlives the process. A
+        second shutdown returns the same result. Cancelling it lets the run end by itself.
+
+        Args:
+            timeout: Seconds it may take; None takes `shutdown_timeout`.
+
+        Raises:
+            ConfigurationError: The client is running on another loop.
+        """
+        result = await self._runner.shutdown(timeout, for_good=False)
+        self._leaving.forget()
+        return result
+
+    @property
+    def pending(self) -> int:
+        """Events that are not settled yet, over all destinations."""
+        return self._runner.pending
+
+    def statistics(self) -> Statistics:
+        """Return all counters and gauges, per destination and in sum; they add up."""
+        return self._runner.statistics()
+
+    def bind(
+        self,
+        *,
+        user_id: Id | None = None,
+        anonymous_id: Id | None = None,
+        session_id: Id | None = None,
+        context: Object | None = None,
+        groups: Object | None = None,
+        consent: bool | Mapping[str, bool] | None = None,
+    ) -> AbstractContextManager[AsyncAnalytics]:
+        """Lend ids, context and consent to the calls inside a ``with`` block.
+
+        Follows `contextvars`: tasks that start inside inherit it, others see nothing of it. What a
+        call says itself wins; contexts are merged one level deep.
+
+        Raises:
+            ValidationError: An argument breaks a rule.
+        """
+        return Binding(self, Bound(user_id, anonymous_id, session_id, context, groups, consent))
+
+    # Dead letters.
+
+    async def dead_letters(self, destination: str | None = None) -> AsyncIterator[DeadLetter]:
+        """Iterate over the events that were refused or given up, oldest first.
+
+        Args:
+            destination: The name of one; None for all.
+        """
+        async for letter in self._settings.store.dead_letters(destination):
+            yield letter
+
+    async def replay(
+        self, *message_ids: str, destination: str | None = None
+    ) -> int:
+        """Put dead letters back to the end of the queue, with their ids; return how many.
+
+        They are tried as if they were new; each counts as accepted once more.
+
+        Args:
+            message_ids: Which; none means all.
+            destination: The name of one; None for all.
+        """
+        self._runner.start()
+        letters = await self._settings.store.exhume(destination, frozenset(message_ids) or None)
+        count = 0
+        for lane in self._lanes:
+            count += lane.replay([one for one in letters if one.destination == lane.name])
+        return count
+
+    async def purge(self, *message_ids: str, destination: str | None = None) -> int:
+        """Forget dead letters for good; return how many.
+
+        Args:
+            message_ids: Which; none means all.
+            destination: The name of one; None for all.
+        """
+        gone = await self._settings.store.exhume(destination, frozenset(message_ids) or None)
+        return len(gone)
+
+    def __repr__(self) -> str:
+        """Show where it delivers to and how much waits; never a key."""
+        names = ", ".join(lane.name for lane in self._lanes)
+        return f"<AsyncAnalytics to {names}: {self.pending} pending>"
+
+
+def _check_destinations(destinations: tuple[Destination, ...]) -> None:
+    if not destinations:
+        raise ConfigurationError("destinations: at least one is needed, such as RudderStack(…)")
+    names: set[str] = set()
+    for destination in destinations:
+        name = getattr(destination, "name", None)
+        if name is None or not callable(getattr(destination, "encode", None)):
+            raise ConfigurationError(
+                f"destinations: {type(destination).__name__} is none; give RudderStack(…), "
+                "Segment(…) or an object with the methods of Destination"
+            )
+        if name in names:
+            raise ConfigurationError(
+                f"destinations: two are named {name}; give one of them another name="
+            )
+        names.add(name)
+
+
+def _check_event(field: str, value: object) -> None:
+    if not isinstance(value, Event):
+        check_text(field, value)
+
+
+def _check_flag(field: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise ValidationError(f"{field}: True or False is needed, this is {type(value).__name__}")
+
+
+_CHECK = {
+    "event": _check_event,
+    "properties": check_object,
+    "traits": check_object,
+    "flags": check_object,
+    "user_id": check_id,
+    "group_id": check_id,
+    "previous_id": check_id,
+    "name": check_optional_text,
+    "category": check_optional_text,
+    "group_type": check_optional_text,
+    "send_feature_flags": _check_flag,
+    "disable_geoip": _check_flag,
+}
+
+
+def _check_whole(message: Message) -> None:
+    """Check what can only be said of the message as a whole."""
+    kind = message.type
+    if kind == "track" and not message.event:
+        raise ValidationError("event: a text that is not empty is needed")
+    if kind == "group_identify":
+        check_text("group_type", message.group_type)
+    else:
+        check_somebody(message)
+    if kind in ("group", "group_identify") and not message.group_id:
+        name = "group_id" if kind == "group" else "group_key"
+        raise ValidationError(f"{name}: an id is needed; 0 and the empty text name no group")
+    if kind == "alias":
+        _check_alias(message)
+
+
+def _check_alias(message: Message) -> None:
+    if not message.user_id:
+        raise ValidationError("user_id: alias() needs the id from now on")
+    if not message.previous_id and not message.anonymous_id:
+        raise ValidationError("previous_id: alias() needs the id until now")

@@ -1,0 +1,38 @@
+"""Binding: what `bind` lends to the calls inside its block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from contextvars import Token
+from types import TracebackType
+from typing import TypeVar
+
+from asyncsdk.client.checking import BOUND, Bound, bound_to, check_bound, merge
+
+OwnerT = TypeVar("OwnerT")
+
+
+class Binding(AbstractContextManager[OwnerT]):
+    """Lend *bound* to the calls of *owner* inside a ``with`` block; may be entered again."""
+
+    def __init__(self, owner: OwnerT, bound: Bound) -> None:
+        check_bound(bound)
+        self._owner = owner
+        self._bound = bound
+        self._tokens: list[Token[Mapping[int, Bound]]] = []  # this is all that changes
+
+    def __enter__(self) -> OwnerT:
+        """Lend it."""
+        mine = merge(bound_to(self._owner), self._bound)
+        self._tokens.append(BOUND.set({**BOUND.get({}), id(self._owner): mine}))
+        return self._owner
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        """Take it back."""
+        BOUND.reset(self._tokens.pop())

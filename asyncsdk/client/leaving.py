@@ -1,0 +1,200 @@
+"""Leaving: what happens to events when the process is told to end, or just ends.
+
+Signals, with ``handle_signals=True``: all clients share one handler for SIGTERM and SIGINT. Where
+somebody had a handler before, it runs at once and a flush runs meanwhile; where the system's
+default action stood, the clients drain first and the signal is raised again.
+
+Exit without `shutdown`: at the interpreter's exit what is pending gets `exit_drain` seconds of
+plain blocking requests; what could not go is counted on stderr, in one line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import signal
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from types import FrameType
+from typing import Any
+
+from asyncsdk.client.running import Runner
+from asyncsdk.client.settings import Settings
+from asyncsdk.delivery.lane import Lane
+from asyncsdk.transports.aio import AiohttpTransport
+from asyncsdk.transports.blocking import BlockingTransport
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+# All that the module owns: who is asked at exit, who hears signals, and what stood there before.
+_clients: weakref.WeakSet[Leaving] = weakref.WeakSet()
+_listeners: weakref.WeakSet[Leaving] = weakref.WeakSet()
+_former: dict[int, Any] = {}
+
+
+class Leaving:
+    """See to one client's events when the process ends."""
+
+    def __init__(self, lanes: Sequence[Lane], runner: Runner, settings: Settings) -> None:
+        self._lanes = lanes
+        self._runner = runner
+        self._settings = settings
+        if not _clients:
+            atexit.unregister(_at_exit)
+            atexit.register(_at_exit)
+        _clients.add(self)
+
+    def attend(self) -> None:
+        """Hear signals from now on, if the client is to."""
+        if self._settings.handle_signals:
+            _listeners.add(self)
+            _install()
+
+    def forget(self) -> None:
+        """Hear no signals any more."""
+        if self in _listeners:
+            _listeners.discard(self)
+            if not _listeners:
+                _uninstall()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop that the client runs on, if it runs."""
+        return self._runner.loop
+
+    async def flush(self) -> None:
+        """Deliver what waits, while the former handler does its work."""
+        await self._runner.flush(None)
+
+    async def drain(self) -> None:
+        """Deliver what waits and end."""
+        await self._runner.shutdown(None, for_good=False)
+
+    def at_exit(self) -> int:
+        """Deliver what can be delivered in `exit_drain` seconds; return what could not."""
+        if not self._runner.pending:
+            return 0
+        loop = self._runner.loop
+        seconds = self._settings.exit_drain
+        if seconds > 0:
+            if loop is not None and loop.is_running():
+                self._drain_over_there(loop, seconds)
+            else:
+                self._drain_here(seconds)
+        return self._runner.lost_at_exit
+
+    def _drain_over_there(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        ending = asyncio.run_coroutine_threadsafe(
+            self._runner.shutdown(seconds, for_good=True), loop
+        )
+        try:
+            ending.result(seconds + 0.1)
+        except (FutureTimeoutError, RuntimeError, asyncio.CancelledError):
+            ending.cancel()
+
+    def _drain_here(self, seconds: float) -> None:
+        for lane in self._lanes:
+            lane.at_exit = True
+            if isinstance(lane.transport, AiohttpTransport):
+                lane.transport = BlockingTransport(ssl_context=self._settings.ssl, budget=seconds)
+        asyncio.run(self._runner.shutdown(seconds, for_good=True))
+
+
+def _at_exit() -> None:
+    lost = 0
+    for client in list(_clients):
+        try:
+            lost += client.at_exit()
+        except Exception as error:  # noqa: BLE001 - the last resort must not raise into the exit
+            sys.stderr.write(f"asyncsdk: the exit drain failed ({type(error).__name__})\n")
+    if lost:
+        sys.stderr.write(
+            f"asyncsdk: {lost} events were still queued when the interpreter exited and are lost; "
+            'call "await client.shutdown()" or use "async with"\n'
+        )
+
+
+def _install() -> None:
+    """Stand in front of whoever handles the signals now; only the main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in _SIGNALS:
+        current = signal.getsignal(number)
+        if current is not _handle:
+            _former[number] = current
+            signal.signal(number, _handle)
+
+
+def _uninstall() -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number, former in list(_former.items()):
+        if signal.getsignal(number) is _handle:
+            signal.signal(number, signal.SIG_DFL if former is None else former)
+        del _former[number]
+
+
+def _handle(number: int, frame: FrameType | None) -> None:
+    former = _former.get(number)
+    if callable(former):
+        for client in list(_listeners):
+            _soon(client, client.flush)
+        former(number, frame)
+    elif former is not signal.SIG_IGN:
+        _drain_then_again(number)
+
+
+def _soon(client: Leaving, work: Callable[[], Any]) -> asyncio.AbstractEventLoop | None:
+    loop = client.loop
+    if loop is None or loop.is_closed():
+        return None
+    loop.call_soon_threadsafe(lambda: _keep(loop.create_task(_quietly(work))))
+    return loop
+
+
+_tasks: set[asyncio.Task[None]] = set()
+
+
+def _keep(task: asyncio.Task[None]) -> None:
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+async def _quietly(work: Callable[[], Any]) -> None:
+    try:
+        await work()
+    except Exception:  # noqa: BLE001, S110 - the signal goes on whatever becomes of the flush
+        pass
+
+
+def _drain_then_again(number: int) -> None:
+    waiting = set(_listeners)
+
+    def drained(client: Leaving) -> Callable[[], Any]:
+        async def work() -> None:
+            try:
+                await client.drain()
+            finally:
+                waiting.discard(client)
+                if not waiting:
+                    _again(number)
+
+        return work
+
+    for client in list(waiting):
+        if _soon(client, drained(client)) is None:
+            waiting.discard(client)
+    if not waiting:
+        _again(number)
+
+
+def _again(number: int) -> None:
+    """Raise the signal once more, now with the system's default action."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(number, signal.SIG_DFL)
+    _former.pop(number, None)
+    os.kill(os.getpid(), number)

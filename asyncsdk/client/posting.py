@@ -1,0 +1,214 @@
+"""Posting: a checked Message goes through hooks and encoding to the doors of its lanes.
+
+Everything here runs in the caller's thread, before the call returns: nothing the caller passed is
+kept, and nothing of it is written to.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from msgspec import structs
+
+from asyncsdk.client.checking import merged
+from asyncsdk.client.settings import Hook, Settings
+from asyncsdk.delivery.lane import Lane
+from asyncsdk.errors import QueueFullError, ValidationError
+from asyncsdk.messages import Message
+from asyncsdk.receipts import Place, dropped
+from asyncsdk.reporting import Reporter
+from asyncsdk.seams import Encoded, Unsupported
+from asyncsdk.wire.encoding import Unencodable, looks_foreign
+from asyncsdk.wire.values import Coerced, clean
+
+# What of a message an application fills, and so may hold anything.
+_FOREIGN = (
+    "user_id",
+    "anonymous_id",
+    "session_id",
+    "event",
+    "properties",
+    "context",
+    "integrations",
+    "traits",
+    "name",
+    "category",
+    "group_id",
+    "group_type",
+    "previous_id",
+    "groups",
+    "message_id",
+)
+
+
+def base_context(settings: Settings) -> Mapping[str, Any] | None:
+    """Return the context that every event starts from, or None."""
+    runtime = None
+    if settings.include_runtime_context:
+        runtime = {
+            "python_version": platform.python_version(),
+            "platform": platform.system().lower(),
+            "arch": platform.machine(),
+        }
+    return merged(runtime, dict(settings.default_context) or None)
+
+
+def apply_hooks(
+    message: Message, hooks: Sequence[Hook], reporter: Reporter
+) -> tuple[Message | None, str]:
+    """Let the user's hooks see *message*, which is theirs to change.
+
+    Returns:
+        The message, or None and the reason for which it is dropped.
+    """
+    kind, message_id = message.type, message.message_id
+    for name in _FOREIGN:
+        value = getattr(message, name)
+        if isinstance(value, Mapping):
+            setattr(message, name, own_copy(value))
+    for hook in hooks:
+        try:
+            result = hook(message)
+        except Exception as error:  # noqa: BLE001 - it may be a redactor: better no event
+            reporter.hook_failed(f"before_send {getattr(hook, '__qualname__', '')}", error)
+            return None, "hook_failed"
+        if result is None:
+            return None, "before_send"
+        if not isinstance(result, Message):
+            reporter.hook_failed("before_send", TypeError())
+            return None, "hook_failed"
+        message = result
+    message.type, message.message_id = kind, message_id
+    return message, ""
+
+
+def own_copy(value: Any) -> Any:
+    """Copy dicts and lists all the way down; leaves stay what they are."""
+    if isinstance(value, Mapping):
+        return {key: own_copy(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [own_copy(item) for item in value]
+    return value
+
+
+def cleaned(message: Message, *, strict: bool) -> tuple[Message, list[Coerced]]:
+    """Return *message* with plain JSON values only, and the leaves that had to go as text.
+
+    Raises:
+        ValidationError: *strict*, and there is such a leaf.
+    """
+    plain: dict[str, Any] = {}
+    coerced: list[Coerced] = []
+    for name in _FOREIGN:
+        value = getattr(message, name)
+        if value is not None:
+            plain[name], more = clean(value, name)
+            coerced += more
+    if strict and coerced:
+        worst = coerced[0]
+        raise ValidationError(
+            f"{worst.path}: JSON cannot carry {worst.type}, and strict=True sends nothing as text; "
+            "convert it",
+            details={"path": worst.path, "type": worst.type},
+        )
+    return structs.replace(message, **plain), coerced
+
+
+class Posting:
+    """Encode one message for several lanes, cleaning it up at most once."""
+
+    def __init__(self, message: Message, *, strict: bool, reporter: Reporter) -> None:
+        self._message = message
+        self._strict = strict
+        self._reporter = reporter
+        # This is all that changes.
+        self._clean = False
+        self.coerced: list[Coerced] = []
+
+    def encode(self, lane: Lane) -> Encoded | Unsupported:
+        """Return the event in the form of the lane's system.
+
+        Raises:
+            ValidationError: A value cannot be carried and `strict` says so.
+        """
+        encode = lane.destination.encode
+        try:
+            encoded = encode(self._message)
+            if self._clean or isinstance(encoded, Unsupported) or not looks_foreign(encoded.data):
+                return encoded
+        except Unencodable:
+            pass
+        self._message, self.coerced = cleaned(self._message, strict=self._strict)
+        self._clean = True
+        return encode(self._message)
+
+    def tell(self, lanes: Sequence[Lane]) -> None:
+        """Count and name what went as text."""
+        for lane in lanes:
+            lane.ledger.note("coerced", len(self.coerced))
+        worst = self.coerced[0]
+        path = "".join(letter for letter in worst.path[:100] if letter.isprintable())
+        self._reporter.say(
+            "coerced",
+            f"{path}: {worst.type} was sent as text, for JSON cannot carry it; {{count}} such "
+            "values since the last line (strict=True refuses them)",
+            count=len(self.coerced),
+        )
+
+
+def check_room(fitting: Sequence[tuple[Lane, Encoded]]) -> None:
+    """Refuse the event before any lane takes it, if one that is full wants to be told.
+
+    Raises:
+        QueueFullError: Naming the lane, its bound and when to come back.
+    """
+    for lane, encoded in fitting:
+        size = len(encoded.data)
+        if lane.options.overflow != "raise" or lane.door.fits(size):
+            continue
+        lane.ledger.note("refused")
+        view = lane.view()
+        options = lane.options
+        raise QueueFullError(
+            f"{lane.name}: the queue is full ({view.pending} of {options.max_queue_events} events, "
+            f"{view.queue_bytes} of {options.max_queue_bytes} bytes); call again later, or raise "
+            "the bounds",
+            retryable=True,
+            retry_after=view.paused or options.retry_base,
+            details={"destination": lane.name, "pending": view.pending},
+        )
+
+
+def take_or_drop(
+    lane: Lane, encoded: Encoded, *, owner: bool, drop: Callable[[Lane, str], Place]
+) -> Place:
+    """Give the event to the lane's door, or drop it as `overflow` says."""
+    door = lane.door
+    size = len(encoded.data)
+    if owner and door.left:
+        door.drain()
+    if not door.fits(size) and not _makes_room(lane, size, owner=owner):
+        return drop(lane, "queue_full")
+    place = Place(lane.name)
+    if owner:
+        door.admit(encoded, place)
+    else:
+        door.leave(encoded, place)
+    if lane.warn_event_bytes is not None and size > lane.warn_event_bytes:
+        lane.reporter.say(
+            f"large {lane.name}",
+            f"{lane.name}: an event of {size} bytes is larger than the {lane.warn_event_bytes} "
+            "that the system documents; it is sent, and may be refused",
+        )
+    return place
+
+
+def _makes_room(lane: Lane, size: int, *, owner: bool) -> bool:
+    if lane.options.overflow != "drop_oldest" or size > lane.options.max_queue_bytes:
+        return False
+    if owner:
+        return lane.door.make_room(size)
+    # The owner makes room when it drains; until then the same bound holds for what is left.
+    return len(lane.door.left) < lane.options.max_queue_events

@@ -1,0 +1,199 @@
+"""Running: a client's runs, one after the other, on whatever loop is there.
+
+    idle ──first call or start()──▶ running ──shutdown()──▶ ending ──▶ idle, or closed for good
+                                       │                               (after `async with`)
+                                       └── its loop is closed under it: the next one takes over
+
+`loop` is the loop that owns the doors now; None while nobody does. Calls compare it with the loop
+that runs where they are made, and so know in one step whether they are on the owner's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Sequence
+
+from asyncsdk.client.settings import Settings
+from asyncsdk.delivery.keeping import Run
+from asyncsdk.delivery.lane import Lane
+from asyncsdk.errors import ClientClosedError, ConfigurationError, DeliveryError
+from asyncsdk.receipts import FlushResult, State, Statistics, add_up
+from asyncsdk.reporting import Reporter
+from asyncsdk.seams import Transport
+
+running_loop: Callable[[], asyncio.AbstractEventLoop | None] = asyncio._get_running_loop  # noqa: SLF001
+
+
+class Runner:
+    """Start, flush and end the runs of one client."""
+
+    def __init__(
+        self,
+        lanes: Sequence[Lane],
+        settings: Settings,
+        transport: Transport,
+        reporter: Reporter,
+    ) -> None:
+        self._lanes = lanes
+        self._settings = settings
+        self._transport = transport
+        self._reporter = reporter
+        # This is all that changes.
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.closed = False
+        self._run: Run | None = None
+        self._ending: asyncio.Task[FlushResult] | None = None
+        self._last = FlushResult()
+        self.on_start: Callable[[], None] = _nothing
+
+    @property
+    def lost_at_exit(self) -> int:
+        """Events that nobody will deliver any more, counted at the interpreter's exit."""
+        run = self._run
+        return self.pending + (run.dropped if run is not None else 0)
+
+    @property
+    def pending(self) -> int:
+        """Events that are not settled, over all lanes."""
+        return sum(lane.door.pending for lane in self._lanes)
+
+    def statistics(self) -> Statistics:
+        """Return all counters and gauges as they are now."""
+        return add_up({lane.name: lane.view() for lane in self._lanes})
+
+    def here(self) -> bool:
+        """Say whether the caller is on the owner's loop, after starting a run if nobody has one.
+
+        Called by calls that found another loop than `loop`, or none.
+        """
+        loop = running_loop()
+        if loop is None or self.closed:
+            return False
+        run = self._run
+        if run is None or run.ended:
+            self.start()
+            return True
+        return False
+
+    def start(self) -> Run:
+        """Start a run on the running loop, unless one is under way here.
+
+        Raises:
+            ClientClosedError: The client has ended for good.
+            ConfigurationError: It is running on another loop.
+        """
+        if self.closed:
+            raise ClientClosedError(
+                "asyncsdk: this client was closed by the end of its async with block; make a new one"
+            )
+        run = self._run
+        if run is not None and not run.ended:
+            self._check_loop(run)
+            return run
+        if run is not None and self.pending:
+            self._reporter.say(
+                "moved",
+                f"the event loop changed; {self.pending} events move to the new one",
+                level=logging.INFO,
+            )
+        self._run = run = Run(
+            self._lanes,
+            store=self._settings.store,
+            transport=self._transport,
+            reporter=self._reporter,
+            exit_drain=self._settings.exit_drain,
+        )
+        self.loop = run.loop
+        self.on_start()
+        return run
+
+    def _check_loop(self, run: Run) -> None:
+        if run.loop is not running_loop():
+            raise ConfigurationError(
+                "asyncsdk: this client is running on another event loop; call track() and its "
+                "siblings from anywhere, but await flush() and shutdown() on the loop where it "
+                "was started",
+                code="wrong_loop",
+            )
+
+    async def flush(self, timeout: float | None) -> FlushResult:  # noqa: ASYNC109
+        """Wait as `AsyncAnalytics.flush` says."""
+        if not self._alive() and not self.pending:
+            return FlushResult()
+        run = self.start()
+        seconds = self._settings.shutdown_timeout if timeout is None else timeout
+        before, began = self.statistics(), run.loop.time()
+        marks = [(lane, lane.mark()) for lane in self._lanes]
+        waits = [asyncio.ensure_future(lane.settle_round(mark)) for lane, mark in marks]
+        try:
+            await asyncio.wait(waits, timeout=None if seconds == math.inf else seconds)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        return self._result(before, run.loop.time() - began)
+
+    async def shutdown(self, timeout: float | None, *, for_good: bool) -> FlushResult:  # noqa: ASYNC109
+        """End the run as `AsyncAnalytics.shutdown` says."""
+        if not self._alive():
+            if self.closed or not self.pending or running_loop() is None:
+                self.closed = self.closed or for_good
+                return self._last
+            self.start()
+        run = self._run
+        assert run is not None  # noqa: S101 - it is alive
+        self._check_loop(run)
+        if self._ending is None or self._ending.done():
+            seconds = self._settings.shutdown_timeout if timeout is None else timeout
+            self.loop = None  # from here on calls wait for the next run
+            self.closed = self.closed or for_good
+            self._ending = asyncio.ensure_future(self._end(run, seconds))
+        # Whoever waits here may be cancelled; the run then ends by itself.
+        await asyncio.wait([self._ending])
+        return self._ending.result()
+
+    async def _end(self, run: Run, seconds: float) -> FlushResult:
+        before, began = self.statistics(), run.loop.time()
+        await run.end(began + seconds)
+        if self.closed:
+            for lane in self._lanes:
+                count = lane.door.turn_away_left("closed")
+                if count:
+                    self._reporter.drop(lane.name, "closed", count)
+        self._last = result = self._result(before, run.loop.time() - began)
+        return result
+
+    def _alive(self) -> bool:
+        return self._run is not None and not self._run.ended
+
+    def _result(self, before: Statistics, duration: float) -> FlushResult:
+        now = self.statistics()
+        return FlushResult(
+            delivered=now.delivered - before.delivered,
+            rejected=now.rejected - before.rejected,
+            dead=now.dead - before.dead,
+            dropped=now.dropped - before.dropped,
+            stored=now.stored,
+            pending=now.pending,
+            duration=duration,
+            errors=self._errors(before),
+        )
+
+    def _errors(self, before: Statistics) -> tuple[DeliveryError, ...]:
+        """Return the last error of each lane that did not deliver everything."""
+        errors: list[DeliveryError] = []
+        for lane in self._lanes:
+            now, then = lane.view(), before.destinations[lane.name]
+            lost = now.pending or any(
+                getattr(now, state) > getattr(then, state)
+                for state in (State.REJECTED, State.DEAD, State.DROPPED)
+            )
+            if lost and lane.last_error is not None:
+                errors.append(lane.last_error)
+        return tuple(errors)
+
+
+def _nothing() -> None:
+    """Do nothing at the start of a run."""

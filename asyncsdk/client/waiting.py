@@ -1,0 +1,65 @@
+"""Waiting: what a receipt does when somebody awaits it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator, Sequence
+
+from asyncsdk.client.running import Runner, running_loop
+from asyncsdk.delivery.lane import Lane
+from asyncsdk.receipts import Place, State
+
+#: Seconds between looks at a queue that was too full to go on.
+_CROWDED_LOOK = 0.005
+
+
+class Desk:
+    """Wait for receipts, on the client's loop."""
+
+    def __init__(self, lanes: Sequence[Lane], runner: Runner) -> None:
+        self._lanes = lanes
+        self._runner = runner
+
+    async def wait_delivered(self, places: list[Place], timeout: float | None) -> None:  # noqa: ASYNC109
+        """Wait until every place is settled.
+
+        Raises:
+            TimeoutError: Not within *timeout* seconds; the event stays queued.
+            ConfigurationError: The client is running on another loop.
+        """
+        if all(_settled(place) for place in places):
+            return
+        self._runner.start()
+        for lane in self._lanes:
+            lane.door.drain()
+            lane.door.seal()
+        async with asyncio.timeout(timeout):
+            for place in places:
+                await _wait(place)
+
+    def breathe(self) -> Generator[object, None, None]:
+        """Yield to the loop if a chunk was sealed since, or while the queue is nearly full."""
+        if self._runner.loop is None or self._runner.loop is not running_loop():
+            return
+        doors = [lane.door for lane in self._lanes]
+        if any(door.sealed for door in doors):
+            for door in doors:
+                door.sealed = False
+            yield
+        while any(door.crowded for door in doors):
+            for door in doors:
+                door.seal()
+            yield from asyncio.sleep(_CROWDED_LOOK).__await__()
+
+
+def _settled(place: Place) -> bool:
+    return place.look().state is not State.PENDING
+
+
+async def _wait(place: Place) -> None:
+    while not _settled(place):
+        fates = place.fates
+        assert fates is not None  # noqa: S101 - a pending event is in a chunk once drained
+        heard = asyncio.Event()
+        fates.listen(heard.set)
+        await heard.wait()

@@ -1,0 +1,13 @@
+"""A local stand-in for the systems that asyncsdk speaks to: for development, demo and tests.
+
+The way of one request: `server` (aiohttp, no rules) reads it, `bodies` unpacks it within bounds,
+`faults` says what goes wrong on purpose, `judging` finds the system it speaks, `rudderstack` and
+`segment` answer by that system's rules, `ledger` keeps what came, `cutting` breaks connections.
+"""
+
+from asyncsdk.collector.faults import Fault
+from asyncsdk.collector.ledger import Event, Received, Summary
+from asyncsdk.collector.serve import serve
+from asyncsdk.collector.server import Collector
+
+__all__ = ["Collector", "Event", "Fault", "Received", "Summary", "serve"]

@@ -1,0 +1,178 @@
+"""Faults as values, and the choice among them.
+
+A fault stands in front of the server, like a broken proxy: it is chosen before keys and events are
+looked at. Choosing is pure: elapsed time and size come in with each request, chance as a function.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Literal
+
+from msgspec import Struct
+
+from asyncsdk.collector.answers import Answer, plain_error
+
+Kind = Literal[
+    "status", "delay", "hang", "drop", "drop_after_head", "reset", "truncate", "max_body"
+]
+
+# Of these the server has done its work before the answer is lost or late.
+_TAKING: frozenset[Kind] = frozenset({"delay", "drop_after_head", "truncate"})
+
+_STATUS_TEXTS = {
+    413: "request size exceeds max limit",
+    429: "max requests limit reached",
+    500: "failed to read body from request",
+    503: "service unavailable",
+    504: "gateway timeout",
+}
+
+
+class Fault(Struct, frozen=True, kw_only=True):
+    """Says what goes wrong, how often, and when.
+
+    What each kind does, and whether the events of the request are taken:
+
+    | kind | effect | events taken |
+    |---|---|---|
+    | `status` | answer `status` with `body` and `retry_after` | no |
+    | `delay` | take the request at once, answer `seconds` later; adds up with other faults | yes |
+    | `hang` | no answer for `seconds` (default: until the collector stops), then close | no |
+    | `drop` | close the connection before any byte of an answer | no |
+    | `drop_after_head` | send the answer's head, then close: the answer is lost | yes |
+    | `reset` | reset the connection (RST) before any byte of an answer | no |
+    | `truncate` | announce more bytes than are sent, then close | yes |
+    | `max_body` | 413 for bodies over `bytes` (after inflation), in RudderStack's words | no |
+
+    `drop_after_head` and `truncate` make duplicates possible, on purpose: the sender cannot know
+    that its events arrived. `accept` overrides the last column: `accept=True` with `hang` is a
+    server that works and never answers; `accept=False` with `delay` one that says yes and forgets.
+
+    `share` is the part of the requests that is hit (drawn from the collector's seed), `times` a
+    number of requests after which the fault is spent, `start` and `until` a window in seconds
+    since the script was set.
+
+    Raises:
+        ValueError: A field has a value with which the fault could not work.
+    """
+
+    kind: Kind
+    status: int = 503
+    body: str | None = None
+    seconds: float = math.inf
+    retry_after: str | None = None
+    share: float = 1.0
+    times: int | None = None
+    start: float = 0.0
+    until: float | None = None
+    bytes: int = 0
+    accept: bool | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.seconds >= 0 and (self.kind != "delay" or math.isfinite(self.seconds))):
+            raise ValueError(f"Fault {self.kind}: seconds is {self.seconds}; give a finite number")
+        if not 0.0 <= self.share <= 1.0:
+            raise ValueError(f"Fault {self.kind}: share is {self.share}; give 0.0 to 1.0")
+        if self.kind == "max_body" and self.bytes <= 0:
+            raise ValueError("Fault max_body: bytes is not set; give the largest body allowed")
+        if not 200 <= self.status <= 599:
+            raise ValueError(f"Fault {self.kind}: status is {self.status}; give 200 to 599")
+
+    @property
+    def takes_events(self) -> bool:
+        """Say whether the events of a request that is hit are taken."""
+        return self.kind in _TAKING if self.accept is None else self.accept
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """Says what happens to one request: a delay in seconds, one fault, or nothing."""
+
+    delay: float = 0.0
+    fault: Fault | None = None
+    accept: bool = True
+
+    @property
+    def kind(self) -> str:
+        """Name the fault; `delay` if there is only that, empty if there is none."""
+        if self.fault is not None:
+            return self.fault.kind
+        return "delay" if self.delay else ""
+
+
+_NOTHING = Plan()
+
+
+class Script:
+    """Chooses among faults, in their order; holds how often each was used."""
+
+    def __init__(self, faults: Sequence[Fault], *, draw: Callable[[], float]) -> None:
+        """Take over *faults*; *draw* returns a number from 0.0 up to, not including, 1.0."""
+        self.faults = tuple(faults)
+        self._draw = draw
+        # All that changes: how many requests each fault has hit.
+        self._hits = [0] * len(self.faults)
+
+    def choose(self, *, elapsed: float, size: int) -> Plan:
+        """Say what happens to a request of *size* bytes, *elapsed* seconds into the script.
+
+        The first fault that applies is taken; delays add up with it wherever they stand.
+        """
+        if not self.faults:
+            return _NOTHING
+        chosen: Fault | None = None
+        delays: list[Fault] = []
+        for index, fault in enumerate(self.faults):
+            if fault.kind != "delay" and chosen is not None:
+                continue
+            if not self._applies(index, elapsed, size):
+                continue
+            self._hits[index] += 1
+            if fault.kind == "delay":
+                delays.append(fault)
+            else:
+                chosen = fault
+        return _plan(chosen, delays)
+
+    def _applies(self, index: int, elapsed: float, size: int) -> bool:
+        fault = self.faults[index]
+        if elapsed < fault.start or (fault.until is not None and elapsed >= fault.until):
+            return False
+        if fault.times is not None and self._hits[index] >= fault.times:
+            return False
+        if fault.kind == "max_body" and size <= fault.bytes:
+            return False
+        # Chance last: one draw per fault that could apply keeps a seed's story readable.
+        return fault.share >= 1.0 or self._draw() < fault.share
+
+
+def _plan(chosen: Fault | None, delays: Sequence[Fault]) -> Plan:
+    if chosen is not None:
+        accept = chosen.takes_events
+    else:
+        accept = all(fault.takes_events for fault in delays)
+    return Plan(delay=sum(fault.seconds for fault in delays), fault=chosen, accept=accept)
+
+
+def faulted_answer(fault: Fault) -> Answer:
+    """Build the answer of a `status` or `max_body` fault.
+
+    Without a `body` the text is the gateway's for that status, or the standard phrase.
+
+    Source: rudder-server f2655fb gateway, checked 2026-11.
+    """
+    status = 413 if fault.kind == "max_body" else fault.status
+    headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
+    if fault.body is not None:
+        return Answer(status=status, text=fault.body, headers=headers)
+    if status == 200:
+        return Answer(status=status, text="ok", headers=headers)
+    error = plain_error(status, _STATUS_TEXTS.get(status) or _phrase(status))
+    return Answer(status=status, text=error.text, headers={**error.headers, **headers})
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase.lower()
+    except ValueError:
+        return f"status {status}"

@@ -1,0 +1,308 @@
+"""The collector: an aiohttp shell around the pure rooms. It holds no rules of any system.
+
+One request: read (bounded) → unpack (bounded) → choose a fault → judge → note → answer, where the
+answer may be late, cut or missing. Events are noted *before* a delay: a slow server has taken them
+although its client may no longer be there to hear it.
+
+Two states, moved by `start` and `stop` alone: stopped (`_runner` is None) and running. `_stopping`
+is set first of all when stopping, and ends every wait of a hanging or delayed request.
+"""
+
+import asyncio
+import random
+import time
+import uuid
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from types import TracebackType
+from typing import Self
+
+import anyio
+from aiohttp import web
+
+from asyncsdk.collector import bodies, cutting, judging, pages, rudderstack
+from asyncsdk.collector.answers import Answer
+from asyncsdk.collector.faults import Fault, Plan, Script, faulted_answer
+from asyncsdk.collector.ledger import Event, Ledger, Received, Summary, masked_headers
+
+# A handler that still runs after the hanging ones were let go is not waited for longer (seconds).
+_SHUTDOWN_TIMEOUT = 0.1
+_NO_BYTES_SENT = frozenset({"hang", "drop", "reset"})
+
+
+class _Body(Exception):
+    """Carries the answer to a body that cannot be unpacked, and what was read of it."""
+
+    def __init__(self, text: str, wire_bytes: int) -> None:
+        super().__init__(text)
+        self.text = text
+        self.wire_bytes = wire_bytes
+
+
+class Collector:
+    """Stands in for RudderStack's gateway and Segment's HTTP API on this machine.
+
+    Made to be looked into: `requests`, `events` and `message_ids()` say what came, `script()` says
+    what goes wrong. Start and stop it on one loop; it may be started again and then listens at
+    the same address, like a server that was restarted.
+
+    Args:
+        host: A loopback name or address to listen at.
+        port: 0 takes a free one.
+        write_keys: The keys that are let in; None lets every non-empty key in.
+        faults: The first fault script, see `script`; its clock starts with `start`.
+        max_body_bytes: The largest body, also after inflation; more is 413.
+        keep_events: How many of the newest events `events` holds.
+        seed: What the shares of faults are drawn from.
+
+    Raises:
+        ValueError: *host* is not loopback, or a bound is not positive.
+
+    Source: rudder-server f2655fb gateway, `Gateway.maxReqSizeInKB` 4000, checked 2026-11.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        write_keys: Collection[str] | None = None,
+        faults: Sequence[Fault] = (),
+        max_body_bytes: int = 4_096_000,
+        keep_events: int = 250_000,
+        seed: int = 0,
+    ) -> None:
+        if not pages.is_loopback(host):
+            raise ValueError(
+                f"host is {host!r}; the collector has no protection and listens on loopback only: "
+                'use "127.0.0.1", "::1" or "localhost"'
+            )
+        if max_body_bytes <= 0 or keep_events <= 0:
+            raise ValueError("max_body_bytes and keep_events must be positive")
+        # With "localhost" and port 0 the two address families would get different ports.
+        self._host = "127.0.0.1" if host.lower() == "localhost" else host
+        self._max_body_bytes = max_body_bytes
+        self._seed = seed
+        self._desk = judging.Desk(accepts=self._accepts, fresh_id=lambda: str(uuid.uuid4()))
+        self._ledger = Ledger(keep_events=keep_events)
+        self.write_keys = write_keys  # read for every request: may be set at any time
+        # This is all that changes, and only script(), start() and stop() change it.
+        self._port = port
+        self._runner: web.AppRunner | None = None
+        self._stopping = asyncio.Event()
+        self.script(*faults)
+
+    @property
+    def url(self) -> str:
+        """Return the address, without a trailing slash; known once started.
+
+        Raises:
+            RuntimeError: The collector has no port yet.
+        """
+        if not self._port:
+            raise RuntimeError("the collector has no address yet: start it first")
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    @property
+    def requests(self) -> Sequence[Received]:
+        """Return the newest 50,000 requests, oldest first; a live view until `clear`."""
+        return self._ledger.requests
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """Return the newest `keep_events` accepted events; a live view until `clear`."""
+        return self._ledger.events
+
+    def message_ids(self) -> Counter[str]:
+        """Count every accepted id, also of events no longer kept: for loss and duplicates.
+
+        At most 1,000,000 different ids; `Summary.uncounted_ids` says how many came after that.
+        """
+        return self._ledger.ids.copy()
+
+    def summary(self) -> Summary:
+        """Return the counts since the start or the last `clear`."""
+        return self._ledger.summary()
+
+    def clear(self) -> None:
+        """Forget all requests, events and counts; the fault script goes on."""
+        self._ledger.clear()
+
+    def script(self, *faults: Fault) -> None:
+        """Replace the fault script; its clock, counters and chance start anew. None: no faults."""
+        self._script = Script(faults, draw=random.Random(self._seed).random)
+        self._script_began = time.monotonic()
+        self._script_waits = self._runner is None
+
+    async def start(self) -> None:
+        """Listen; return when requests are answered.
+
+        Raises:
+            RuntimeError: It is running already.
+            OSError: The port is taken.
+        """
+        if self._runner is not None:
+            raise RuntimeError("the collector is running already")
+        self._stopping = asyncio.Event()
+        self._runner = runner = _runner(self._handle)
+        try:
+            await runner.setup()
+            await web.TCPSite(runner, self._host, self._port).start()
+        except BaseException:
+            self._runner = None
+            await runner.cleanup()
+            raise
+        self._port = int(runner.addresses[0][1])
+        if self._script_waits:
+            self._script_began, self._script_waits = time.monotonic(), False
+
+    async def stop(self) -> None:
+        """Close every connection and stop listening; what was recorded stays readable.
+
+        Hanging and delayed requests end without an answer. Stopping twice is nothing.
+        """
+        runner, self._runner = self._runner, None
+        if runner is None:
+            return
+        self._stopping.set()
+        await runner.cleanup()
+        # Transports finish closing in the loop's next rounds; leave no socket open behind us.
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    def _accepts(self, key: str) -> bool:
+        return bool(key) and (self.write_keys is None or key in self.write_keys)
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        if request.method in ("GET", "HEAD") and request.path in pages.PATHS:
+            host = request.headers.get("Host", "")
+            return _response(
+                pages.page(request.path, host=host, query=request.query, ledger=self._ledger)
+            )
+        return await self._receive(request)
+
+    async def _receive(self, request: web.Request) -> web.StreamResponse:
+        arrived = time.monotonic()
+        head = judging.Head(
+            method=request.method,
+            path=request.path,
+            authorization=request.headers.get("Authorization"),
+            content_type=request.headers.get("Content-Type", ""),
+        )
+        answer = judging.refusal_by_head(head, self._desk)
+        wire_bytes, body = 0, b""
+        # A fault stands in front of the server: it may look at the size of any body.
+        if answer is None or self._script.faults:
+            try:
+                wire_bytes, body = await self._read(request)
+            except _Body as problem:
+                wire_bytes = problem.wire_bytes
+                answer = answer or rudderstack.refusal(problem.text)
+        elapsed = arrived - self._script_began
+        plan = self._script.choose(elapsed=elapsed, size=len(body) or wire_bytes)
+        answer = answer or judging.judge(head, body, self._desk)
+        shown = _shown(plan, answer)
+        self._note(request, arrived, plan, answer, shown, (wire_bytes, len(body)))
+        return await self._respond(request, plan, shown)
+
+    async def _read(self, request: web.Request) -> tuple[int, bytes]:
+        """Return how many bytes came, and the unpacked body."""
+        limit = self._max_body_bytes
+        wire_bytes = 0
+        try:
+            wire = await bodies.read_bounded(request.content.iter_any(), limit=limit)
+            wire_bytes = len(wire)
+            encoding = request.headers.get("Content-Encoding", "")
+            return wire_bytes, bodies.unpack(wire, encoding=encoding, limit=limit)
+        except bodies.BodyTooLarge:
+            text = "request size exceeds max limit"
+            raise _Body(text, wire_bytes or request.content_length or limit) from None
+        except bodies.BodyBroken:
+            raise _Body("failed to read body from request", wire_bytes) from None
+
+    def _note(
+        self,
+        request: web.Request,
+        arrived: float,
+        plan: Plan,
+        answer: Answer,
+        shown: Answer | None,
+        sizes: tuple[int, int],
+    ) -> None:
+        received = Received(
+            number=self._ledger.next_request,
+            time=arrived,
+            method=request.method,
+            path=request.path,
+            status=None if shown is None else shown.status,
+            system=answer.system,
+            events=len(answer.accepted) if plan.accept else 0,
+            refused=answer.refused if plan.accept else 0,
+            wire_bytes=sizes[0],
+            decoded_bytes=sizes[1],
+            headers=masked_headers(request.headers),
+            fault=plan.kind,
+        )
+        self._ledger.note(received, answer)
+
+    async def _respond(
+        self, request: web.Request, plan: Plan, shown: Answer | None
+    ) -> web.StreamResponse:
+        if plan.delay and await self._stopped_within(plan.delay):
+            return cutting.close(request)
+        fault = plan.fault
+        if shown is None:
+            if fault is not None and fault.kind == "hang":
+                await self._stopped_within(fault.seconds)
+            cut = cutting.reset if fault is not None and fault.kind == "reset" else cutting.close
+            return cut(request)
+        if fault is not None and fault.kind == "drop_after_head":
+            return cutting.close_after_head(request, shown)
+        if fault is not None and fault.kind == "truncate":
+            return cutting.truncate(request, shown)
+        return _response(shown)
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        """Wait *seconds*, or until the collector stops; say whether it did."""
+        with anyio.move_on_after(seconds):
+            await self._stopping.wait()
+        return self._stopping.is_set()
+
+
+def _runner(handle: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.AppRunner:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handle)
+    return web.AppRunner(
+        app,
+        access_log=None,
+        # Bodies are unpacked here, within a bound; and a hanging request whose client left ends.
+        auto_decompress=False,
+        handler_cancellation=True,
+        shutdown_timeout=_SHUTDOWN_TIMEOUT,
+    )
+
+
+def _shown(plan: Plan, answer: Answer) -> Answer | None:
+    """Return the answer that goes out, whole or cut; None if no byte does."""
+    fault = plan.fault
+    if fault is None or fault.kind in ("drop_after_head", "truncate"):
+        return answer
+    return None if fault.kind in _NO_BYTES_SENT else faulted_answer(fault)
+
+
+def _response(answer: Answer) -> web.Response:
+    headers = {**answer.headers, "Content-Type": answer.content_type}
+    return web.Response(status=answer.status, body=answer.text.encode(), headers=headers)

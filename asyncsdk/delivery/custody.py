@@ -1,0 +1,74 @@
+"""Custody: which events of which chunks a batch holds, and what settling them moves.
+
+A batch has no idea of receipts; this side of the store remembers, by the batch's key, which
+chunks it was formed from. Settling a range writes the chunks' fates, the ledger and the bounds in
+one step without an await between, so they agree at every moment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from asyncsdk.intake import Chunk, Door
+from asyncsdk.receipts import Fates, Outcome
+from asyncsdk.seams import Batch
+
+
+class Custody:
+    """Settle the events of one lane's batches."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        # This is all that changes: the chunks of each batch in order, and when the first opened.
+        self._chunks: dict[str, list[Fates]] = {}
+        self._born: dict[str, float] = {}
+
+    def form(self, chunks: Sequence[Chunk], key: str) -> Batch:
+        """Form one batch of *chunks*, which have one route, under *key*."""
+        self._chunks[key] = [chunk.fates for chunk in chunks]
+        self._born[key] = min(chunk.opened for chunk in chunks)
+        if len(chunks) == 1:
+            events = chunks[0].events
+        else:
+            events = [event for chunk in chunks for event in chunk.events]
+        size = sum(chunk.size for chunk in chunks)
+        return Batch(key=key, route=chunks[0].route, events=events, size=size)
+
+    def born(self, key: str) -> float:
+        """Return when the oldest event of a batch came, on the loop's clock."""
+        return self._born.get(key, float("inf"))
+
+    def settle(self, batch: Batch, start: int, stop: int, outcome: Outcome) -> None:
+        """Settle the events of *batch* from *start* up to *stop*."""
+        whole = stop - start == len(batch.events)
+        size = batch.size if whole else sum(map(len, batch.events[start:stop]))
+        self._door.ledger.settle(outcome, stop - start)
+        self._door.release(stop - start, size)
+        at = 0
+        for fates in self._chunks.get(batch.key, ()):
+            first, last = max(start, at), min(stop, at + fates.size)
+            if first < last:
+                fates.settle(first - at, last - at, outcome)
+                self._door.settled(fates)
+            at += fates.size
+
+    def new_round(self, batch: Batch) -> None:
+        """Tell those who wait for this round of retries that it is spent."""
+        for fates in self._chunks.get(batch.key, ()):
+            fates.new_round()
+
+    def forget(self, key: str) -> None:
+        """Let go of a batch that is settled whole."""
+        self._chunks.pop(key, None)
+        self._born.pop(key, None)
+
+    def clear(self) -> None:
+        """Let go of every batch; the door has settled their events."""
+        self._chunks.clear()
+        self._born.clear()
+
+
+def derive_key(key: str, start: int, stop: int) -> str:
+    """Return the key of a range of a batch: the same whenever that range is sent."""
+    return hashlib.sha256(f"{key}:{start}:{stop}".encode()).hexdigest()[:32]

@@ -1,0 +1,148 @@
+"""Keeping: the one task in which all others of a client nest, and how a run ends.
+
+A *run* is the time from a start to its end on one event loop. It has one keeper task; nobody
+waits for it but `shutdown`, and what happens in it never reaches the host:
+
+    start ─▶ open the transport ─▶ lanes deliver ─▶ asked to end ─▶ finish ─▶ cancel, close, drop
+                                        │
+                                        └─ cancelled from outside (the end of asyncio.run):
+                                           drain for `exit_drain` seconds, then let go
+
+It is the one task without a task group around it: a group entered in `start` would cancel the
+host's own work if delivery crashed, and could not serve start() … await shutdown().
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import anyio
+import anyio.abc
+
+from asyncsdk.delivery.lane import Lane
+from asyncsdk.reporting import Reporter
+from asyncsdk.seams import Store, Transport
+
+#: Seconds before a transport that could not be opened is tried again.
+_AFTER_FAILURE = 1.0
+#: Seconds that closing connections may take after the deadline.
+_CLOSING = 0.05
+
+
+class Run:
+    """One run of a client on one loop."""
+
+    def __init__(
+        self,
+        lanes: Sequence[Lane],
+        *,
+        store: Store,
+        transport: Transport,
+        reporter: Reporter,
+        exit_drain: float,
+    ) -> None:
+        self._lanes = lanes
+        self._store = store
+        self._transport = transport
+        self._reporter = reporter
+        self._exit_drain = exit_drain
+        self.loop = asyncio.get_running_loop()
+        # This is all that changes.
+        self.ready = asyncio.Event()
+        self.dropped = 0
+        self._asked_to_end = asyncio.Event()
+        self._deadline = 0.0
+        for lane in lanes:
+            lane.door.bind(self.loop)
+        self._task = self.loop.create_task(self._keep(), name="asyncsdk")
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of this run is left."""
+        return self._task.done() or self.loop.is_closed()
+
+    async def end(self, deadline: float) -> None:
+        """Finish until *deadline* on the loop's clock, then end.
+
+        Cancelling this leaves the run to end by itself.
+        """
+        if not self._asked_to_end.is_set():
+            self._deadline = deadline
+            self._asked_to_end.set()
+        await asyncio.wait([self._task])
+
+    async def _keep(self) -> None:
+        try:
+            await self._deliver()
+        except asyncio.CancelledError:
+            # From outside: asyncio.run cancels every task at its end, the lanes' among them.
+            await self._drain()
+            raise
+        except Exception as error:  # noqa: BLE001 - nothing of ours may reach the host
+            self._reporter.say(
+                "run",
+                f"delivery ended unexpectedly ({type(error).__name__}); the next call starts it "
+                "again. Please report this",
+                level=logging.ERROR,
+            )
+        finally:
+            for lane in self._lanes:
+                lane.door.unbind()
+        await self._drop_the_rest()
+
+    async def _deliver(self) -> None:
+        """Run every lane until asked to end, then let them finish."""
+        await self._open()
+        try:
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(self._keep_store)
+                for lane in self._lanes:
+                    tasks.start_soon(lane.run, name=f"asyncsdk {lane.name}")
+                self.ready.set()
+                await self._asked_to_end.wait()
+                await self._finish(self._deadline)
+                tasks.cancel_scope.cancel()
+        finally:
+            with anyio.move_on_after(_CLOSING, shield=True):
+                await self._transport.close()
+
+    async def _open(self) -> None:
+        while True:
+            try:
+                return await self._transport.open()
+            except Exception as error:  # noqa: BLE001 - an application's transport may raise anything
+                self._reporter.say(
+                    "open",
+                    f"the transport cannot be opened ({type(error).__name__}: {error}); "
+                    "trying again",
+                    level=logging.ERROR,
+                )
+            with anyio.move_on_after(_AFTER_FAILURE):
+                await self._asked_to_end.wait()
+                return
+
+    async def _keep_store(
+        self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        await self._store.run(ready=task_status.started)
+
+    async def _finish(self, deadline: float) -> None:
+        async with anyio.create_task_group() as tasks:
+            for lane in self._lanes:
+                tasks.start_soon(lane.finish, deadline)
+
+    async def _drain(self) -> None:
+        """Deliver what can be delivered in `exit_drain` seconds, with tasks of our own."""
+        if self._asked_to_end.is_set() or not any(lane.door.pending for lane in self._lanes):
+            return
+        self._asked_to_end.set()
+        self._deadline = self.loop.time() + self._exit_drain
+        with anyio.CancelScope(shield=True, deadline=self._deadline + _CLOSING):
+            await self._deliver()
+
+    async def _drop_the_rest(self) -> None:
+        with anyio.CancelScope(shield=True):
+            for lane in self._lanes:
+                self.dropped += await lane.abandon("shutdown")

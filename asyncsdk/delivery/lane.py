@@ -1,0 +1,321 @@
+"""A lane: everything between one destination's door and its settled events.
+
+    door ──chunks──▶ write loop ──batches──▶ store ──leases──▶ send tasks ──▶ transport
+     ▲                                                             │
+     └────────────────── custody: fates, ledger, bounds ◀──────────┘
+
+States of a lane, all of them in `pace`: running; resting (a back-off of ours, or a pause that the
+server asked for); standing still (a refused key; probed ever more rarely). The lane's loop is the
+only one that changes anything here. When the loop ends, nothing is undone: what is leased stays
+leased, and the next run recovers it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+
+import anyio
+from msgspec import structs
+
+from asyncsdk.batching import count_fitting, room_for
+from asyncsdk.delivery.custody import Custody, derive_key
+from asyncsdk.delivery.packing import Packer
+from asyncsdk.delivery.parcels import Parcel
+from asyncsdk.delivery.sending import error_of, send_for_ever
+from asyncsdk.errors import DeliveryError
+from asyncsdk.intake import Budget, Chunk, Door
+from asyncsdk.options import LaneOptions
+from asyncsdk.outside import Bell, Outside
+from asyncsdk.receipts import Fates, LaneStatistics, dropped
+from asyncsdk.reporting import Reporter
+from asyncsdk.retrying import Move, Pace
+from asyncsdk.seams import Batch, DeadLetter, Destination, Store, Transport, Verdict
+
+#: Seconds before a lane that crashed is started again.
+_AFTER_CRASH = 1.0
+
+
+class Lane:
+    """Deliver to one destination."""
+
+    def __init__(
+        self,
+        destination: Destination,
+        options: LaneOptions,
+        *,
+        store: Store,
+        transport: Transport,
+        outside: Outside,
+        reporter: Reporter,
+        budget: Budget,
+    ) -> None:
+        self.destination = destination
+        self.options = options
+        self.name = destination.name
+        self.store = store
+        self.transport = transport
+        self.outside = outside
+        self.reporter = reporter
+        limits = next(iter(destination.routes.values()))
+        self.room = room_for(limits, options, wire_key=destination.wire_key)
+        self.warn_event_bytes = limits.warn_event_bytes
+        self.door = Door(options, self.room, budget, self._evicted)
+        self.ledger = self.door.ledger
+        self.custody = Custody(self.door)
+        # This is all that changes, with the door and the custody; the lane's loop writes it.
+        self.pace = Pace(width=options.concurrency)
+        self.last_error: DeliveryError | None = None
+        self.at_exit = False  # no thread can be started any more
+        self._in_flight = 0
+        self._next: Chunk | None = None  # taken from the queue, did not fit into the last batch
+        self._forming: Batch | None = None  # formed, not yet known to be in the store
+        self._moved = Bell()  # something was settled, failed, or may go on
+
+    # The tasks.
+
+    async def run(self) -> None:
+        """Deliver until cancelled; a crash is logged once and the lane starts again."""
+        self.packer = Packer(in_loop=self.at_exit)
+        while True:
+            try:
+                self._in_flight = 0
+                await self.store.recover(self.name)
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._write, name=f"asyncsdk {self.name} write")
+                    for number in range(self.options.concurrency):
+                        name = f"asyncsdk {self.name} send {number}"
+                        tasks.start_soon(send_for_ever, self, name=name)
+            except Exception as error:  # noqa: BLE001 - a crash here must never reach the host
+                self._crashed(error)
+                await anyio.sleep(_AFTER_CRASH)
+
+    def _crashed(self, error: Exception) -> None:
+        inner: BaseException = error
+        while isinstance(inner, BaseExceptionGroup):
+            inner = inner.exceptions[0]
+        self.reporter.say(
+            f"crash {self.name}",
+            f"{self.name}: delivery crashed ({type(inner).__name__}) and starts again; "
+            "nothing is lost. Please report this",
+            level=logging.ERROR,
+        )
+        self.failed(DeliveryError(f"{self.name}: delivery crashed ({type(inner).__name__})"))
+
+    async def _write(self) -> None:
+        """Form batches of what waits, and hand them to the store."""
+        while True:
+            if self._forming is None:
+                if self._next is None:
+                    self._next = await self.door.queue.get()
+                self._forming = self._form()
+            await self.store.append(self.name, self._forming)
+            self._forming = None
+
+    def _form(self) -> Batch:
+        """Form one batch of as many waiting chunks as fit together."""
+        assert self._next is not None  # noqa: S101 - _write has seen to it
+        chunks = [self._next]
+        self._next = None
+        queue = self.door.queue
+        events, size = len(chunks[0].events), chunks[0].size
+        while not queue.empty() and not chunks[0].key:
+            chunk = queue.get_nowait()
+            events += len(chunk.events)
+            size += chunk.size
+            apart = chunk.route != chunks[0].route or bool(chunk.key)
+            if apart or count_fitting(((0, 0), (events, size)), self.room) < 2:
+                self._next = chunk
+                break
+            chunks.append(chunk)
+        return self.custody.form(chunks, chunks[0].key or self.outside.new_key())
+
+    # What the send tasks ask and tell.
+
+    @property
+    def now(self) -> float:
+        """Seconds on the running loop's clock."""
+        return asyncio.get_running_loop().time()
+
+    async def turn(self) -> float:
+        """Wait until a request may go out, and take that right; return when.
+
+        Waiting here is no attempt.
+        """
+        while True:
+            now = self.now
+            pause = self.pace.until - now
+            if pause <= 0 and self._in_flight < self.pace.width:
+                self._in_flight += 1
+                return now
+            await self._moved.wait(pause if pause > 0 else None)
+
+    def done(self) -> None:
+        """Give the right to send back."""
+        self._in_flight -= 1
+        self._moved.ring()
+
+    def moved(self) -> None:
+        """Wake whoever waits for the lane: something was settled."""
+        self._moved.ring()
+
+    def sent(self, size: int, *, again: bool) -> None:
+        """Count a request of *size* bytes."""
+        self.ledger.requests += 1
+        self.ledger.retries += again
+        self.ledger.bytes_sent += size
+
+    def paced(self, move: Move, verdict: Verdict, started: float, count: int) -> None:
+        """Set the pace after an answer, or after none."""
+        if move is Move.ON:
+            if self.pace.stopped:
+                self.reporter.say(
+                    f"goes on {self.name}", f"{self.name}: delivers again", level=logging.INFO
+                )
+            self.pace = self.pace.after_success(self.options.concurrency)
+        elif move is Move.STOP:
+            error = error_of(verdict, self.name)
+            self.stop(str(error).removeprefix(f"{self.name}: "), verdict)
+        else:
+            self._failing(verdict, started, count)
+        self._moved.ring()
+
+    def _failing(self, verdict: Verdict, started: float, count: int) -> None:
+        now = self.now
+        self.ledger.failures += 1
+        self.last_error = error_of(verdict, self.name)
+        self.pace = self.pace.after_failure(
+            self.options,
+            started=started,
+            now=now,
+            spread=self.outside.spread(),
+            retry_after=verdict.retry_after,
+        )
+        pause = max(self.pace.until - now, 0.0)
+        self.reporter.say(
+            f"retry {self.name}",
+            f"{self.name}: no delivery ({self.last_error}); next attempt in {pause:.1f} s, "
+            f"{self.door.pending} events wait. {{count}} such failures since the last line",
+        )
+        self.reporter.event(
+            "retry",
+            destination=self.name,
+            count=count,
+            status=verdict.status,
+            failures=self.pace.failures,
+            pause=pause,
+        )
+
+    def stop(self, reason: str, verdict: Verdict) -> None:
+        """Stand still: the fault is not the events'. Probe later."""
+        self.ledger.failures += 1
+        self.pace = self.pace.after_stop(self.options, now=self.now, reason=reason)
+        error = error_of(verdict, self.name)
+        self.failed(error)
+        self.reporter.say(
+            f"stop {self.name}",
+            f"{self.name}: {reason}. Nothing is lost: {self.door.pending} events wait, the next "
+            f"probe is in {self.pace.until - self.now:.0f} s. Check the key, the URL and the "
+            f"path of {self.destination!r}",
+            level=logging.ERROR,
+        )
+        self.reporter.event("flush_failed", destination=self.name, reason=reason, status=verdict.status)
+        # Whoever flushes need not wait for a lane that stands still.
+        self._moved.ring()
+        for fates in list(self.door.unsettled):
+            fates.tell()
+
+    def rest(self) -> None:
+        """Rest for `retry_cap` after a round of retries was spent."""
+        self.pace = self.pace.resting(self.now, self.options.retry_cap)
+
+    def failed(self, error: DeliveryError) -> None:
+        """Remember *error* and hand it to the user's hook."""
+        self.last_error = error
+        self.reporter.error(error)
+
+    def too_old(self, parcel: Parcel) -> bool:
+        """Whether the oldest event of *parcel* has passed `max_age`."""
+        limit = self.options.max_age
+        if limit == math.inf:
+            return False
+        born = min(self.custody.born(lease.batch.key) for lease in parcel.leases)
+        return self.now - born > limit
+
+    # What the client asks.
+
+    def mark(self) -> list[tuple[Fates, int]]:
+        """Seal the open chunk; return what is unsettled now, with its round of retries."""
+        self.door.drain()
+        self.door.seal()
+        return [(fates, fates.rounds) for fates in self.door.unsettled]
+
+    async def settle_round(self, mark: list[tuple[Fates, int]]) -> None:
+        """Wait until all of *mark* is settled or its round is spent, or the lane stands still."""
+        for fates, rounds in mark:
+            while fates.open and fates.rounds == rounds and not self.pace.stopped:
+                bell = Bell()
+                fates.listen(bell.ring)
+                await bell.wait()
+
+    async def finish(self, deadline: float) -> None:
+        """Deliver everything, until *deadline* on the loop's clock or until it is in vain."""
+        began = self.now
+        self.door.drain()
+        self.door.seal()
+        self.pace = self.pace.hurried()
+        self._moved.ring()
+        while self.door.held_events and self.now < deadline:
+            if self.pace.hopeless(began=began, deadline=deadline):
+                return
+            await self._moved.wait(deadline - self.now)
+
+    async def abandon(self, reason: str) -> int:
+        """Drop what is not settled, for *reason*; return how many events.
+
+        The lane's tasks have ended. What other threads have left meanwhile stays for the next run.
+        """
+        self._forming = self._next = None
+        await self.store.retire(self.name)
+        self.custody.clear()
+        count = self.door.drop_all(dropped(reason))
+        if count:
+            self.reporter.drop(self.name, reason, count)
+        return count
+
+    def replay(self, letters: list[DeadLetter]) -> int:
+        """Take dead *letters* back to the end of the queue; return how many.
+
+        Letters that died together go together, under the key that they had.
+        """
+        together: dict[tuple[str, str], list[DeadLetter]] = {}
+        for letter in letters:
+            together.setdefault((letter.route, letter.key), []).append(letter)
+        for (route, key), group in together.items():
+            if len(group) != group[0].among:
+                ids = ":".join(letter.message_id for letter in group)
+                key = derive_key(f"{key}:{ids}", 0, len(group))
+            self.door.readmit(route, [letter.data for letter in group], key)
+        return len(letters)
+
+    def view(self) -> LaneStatistics:
+        """Return the counters and gauges as they are now."""
+        left = len(self.door.left)
+        view = self.ledger.view(
+            pending=self.door.held_events + left,
+            queue_bytes=self.door.held_bytes + self.door.left_bytes,
+            paused=self._pause(),
+            stopped=self.pace.stopped,
+        )
+        return structs.replace(view, accepted=view.accepted + left) if left else view
+
+    def _pause(self) -> float:
+        try:
+            return max(self.pace.until - self.now, 0.0)
+        except RuntimeError:  # no loop runs here: nothing is being sent either
+            return 0.0
+
+    def _evicted(self, count: int) -> None:
+        self.reporter.drop(self.name, "queue_full", count)
+        self._moved.ring()

@@ -1,0 +1,323 @@
+"""The send loop: take what the store has, send it, and do what the verdict leads to.
+
+A `Trip` is what one send task does with the leases that it took: a list of parcels, first to last.
+A parcel that the server refused is cut in halves at the front of that list, so its innocent
+events still arrive in their order. While no event of such a hunt has been delivered, its refused
+ones are only suspects: if every part of a parcel is refused, the fault is the lane's, and nothing
+is burnt.
+
+Nothing here is undone on cancellation: what is not settled stays leased, and whoever runs the
+lane next calls the store's `recover`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+from msgspec import structs
+
+from asyncsdk.delivery.parcels import Parcel, Part, whole, without
+from asyncsdk.errors import (
+    DeliveryError,
+    HTTPStatusError,
+    InvalidResponseError,
+    RequestTimeoutError,
+    TransportError,
+)
+from asyncsdk.receipts import DELIVERED, Outcome, State
+from asyncsdk.retrying import Move, Step, decide, refusals_allowed
+from asyncsdk.seams import DeadLetter, Fate, Lease, Verdict
+
+if TYPE_CHECKING:
+    from asyncsdk.delivery.lane import Lane
+
+T = TypeVar("T")
+
+#: Seconds between attempts of a store that fails in the middle of settling.
+_STORE_PAUSE = 1.0
+
+
+class Hunt:
+    """The search for the guilty events of one refused parcel."""
+
+    def __init__(self, parcel: Parcel) -> None:
+        self.parcel = parcel
+        # This is all that changes.
+        self.left = 1  # parcels of it that are still to be sent
+        self.refused = 0  # refusals since it began
+        self.proved = False  # whether one of its events was delivered: the lane works
+        self.suspects: list[tuple[Parcel, Verdict]] = []
+
+    @property
+    def too_costly(self) -> bool:
+        """Whether it has cost more than a hunt for a few guilty events should."""
+        return not self.proved and self.refused > refusals_allowed(self.parcel.count)
+
+
+class Trip:
+    """What one send task has in hand."""
+
+    def __init__(self, leases: Sequence[Lease]) -> None:
+        self.leases = leases
+        # This is all that changes.
+        self.parcels: deque[Parcel] = deque([whole(leases)])
+        self.hunt: Hunt | None = None
+
+
+async def send_for_ever(lane: Lane) -> None:
+    """Take and deliver, until cancelled."""
+    while True:
+        leases = await lane.store.take(lane.name, lane.room)
+        await _deliver(lane, Trip(leases))
+
+
+async def _deliver(lane: Lane, trip: Trip) -> None:
+    while trip.parcels:
+        parcel = trip.parcels[0]
+        started = await lane.turn()
+        try:
+            verdict = await _exchange(lane, parcel)
+        finally:
+            lane.done()
+        await _act(lane, trip, parcel, verdict, started)
+
+
+async def _exchange(lane: Lane, parcel: Parcel) -> Verdict:
+    """Send *parcel* once and return what came of it."""
+    destination = lane.destination
+    attempt = parcel.attempts + 1
+    body = destination.body(parcel.route, parcel.events, sent_at=lane.outside.now())
+    packed = await lane.packer.gzip(body) if lane.options.gzip else body
+    request = destination.request(
+        parcel.route,
+        packed,
+        encoding="gzip" if lane.options.gzip else None,
+        key=parcel.key,
+        attempt=attempt,
+    )
+    lane.sent(len(packed), again=attempt > 1)
+    try:
+        response = await lane.transport.send(
+            structs.replace(request, timeout=lane.options.timeout)
+        )
+    except TransportError as error:
+        return Verdict(fate=Fate.AGAIN, reason=str(error), code=error.code)
+    return destination.judge(parcel.route, response, parcel.count)
+
+
+async def _act(lane: Lane, trip: Trip, parcel: Parcel, verdict: Verdict, started: float) -> None:
+    again = verdict.fate is Fate.AGAIN or Fate.AGAIN in verdict.but.values()
+    attempts = parcel.fail() if again else parcel.attempts + 1
+    step = decide(verdict, parcel.count, attempts=attempts, max_retries=lane.options.max_retries)
+    if step.move is Move.ON:
+        parcel.count_from(0)
+    if lane.too_old(parcel) and step.move is Move.PAUSE:
+        step = structs.replace(step, move=Move.SPENT)
+    await _settle(lane, trip, parcel, step, verdict, attempts)
+    trip.parcels.popleft()
+    trip.parcels.extendleft(parcel.slice(ranges) for ranges in reversed(step.parcels))
+    lane.paced(step.move, verdict, started, parcel.count)
+    if step.move is Move.SPENT:
+        await _give_up(lane, trip, verdict, attempts)
+    await _hunt(lane, trip, parcel, step, verdict)
+    lane.moved()
+
+
+async def _settle(
+    lane: Lane, trip: Trip, parcel: Parcel, step: Step, verdict: Verdict, attempts: int
+) -> None:
+    """Settle what the verdict settles; a hunt's lone refusals wait for its end."""
+    for ranges in step.delivered:
+        outcome = structs.replace(DELIVERED, status=verdict.status, answer=verdict.answer)
+        await _close(lane, parcel.slice([ranges]), outcome, ())
+        if trip.hunt is not None:
+            trip.hunt.proved = True
+    for ranges in step.rejected:
+        guilty = parcel.slice([ranges])
+        if trip.hunt is not None and not trip.hunt.proved and verdict.fate is Fate.SPLIT:
+            trip.hunt.suspects.append((guilty, verdict))
+        else:
+            await _reject(lane, guilty, verdict, attempts)
+
+
+async def _hunt(lane: Lane, trip: Trip, parcel: Parcel, step: Step, verdict: Verdict) -> None:
+    """Keep the hunt's books, and end it when its last part has been sent."""
+    if trip.hunt is None:
+        if not step.split:
+            return
+        trip.hunt = Hunt(parcel)
+    hunt = trip.hunt
+    hunt.left += len(step.parcels) - 1
+    hunt.left -= step.move is Move.SPENT
+    hunt.refused += verdict.fate is Fate.SPLIT
+    if hunt.proved:
+        suspects, hunt.suspects = hunt.suspects, []
+        for guilty, why in suspects:
+            await _reject(lane, guilty, why, guilty.attempts + 1)
+    if hunt.left <= 0:
+        trip.hunt = None
+        if hunt.suspects:
+            await _all_refused(lane, trip, hunt)
+    elif hunt.too_costly:
+        lane.stop(f"parts of a batch are refused one after another ({_why(verdict)})", verdict)
+
+
+async def _all_refused(lane: Lane, trip: Trip, hunt: Hunt) -> None:
+    """Every single event was refused: it is the lane. Keep them, stand still, probe."""
+    guilty = Parcel(tuple(part for parcel, _ in hunt.suspects for part in parcel.parts))
+    why = hunt.suspects[-1][1]
+    if guilty.fail() > lane.options.max_retries:
+        for parcel, verdict in hunt.suspects:
+            await _reject(lane, parcel, verdict, parcel.attempts)
+        return
+    trip.parcels.appendleft(guilty)
+    lane.stop(f"every event of a batch is refused ({_why(why)})", why)
+
+
+async def _reject(lane: Lane, guilty: Parcel, verdict: Verdict, attempts: int) -> None:
+    error = error_of(verdict, lane.name)
+    outcome = Outcome(State.REJECTED, _why(verdict), verdict.status, error)
+    await _close(lane, guilty, outcome, _letters(lane, guilty, outcome, attempts))
+    lane.reporter.say(
+        f"rejected {lane.name}",
+        f"{lane.name}: {{count}} events were refused for good ({_why(verdict)}); "
+        "see dead_letters()",
+        count=guilty.count,
+    )
+    lane.reporter.event("rejected", destination=lane.name, count=guilty.count, status=verdict.status)
+    lane.failed(error)
+
+
+async def _give_up(lane: Lane, trip: Trip, verdict: Verdict, attempts: int) -> None:
+    """Bury the parcel at the front, or put the whole trip back, as `exhausted` says."""
+    parcel = trip.parcels[0]
+    error = error_of(verdict, lane.name)
+    if lane.options.exhausted == "requeue" and not lane.too_old(parcel):
+        await _put_back(lane, trip)
+        lane.rest()
+        kind = "requeued"
+    else:
+        trip.parcels.popleft()
+        outcome = Outcome(State.DEAD, _why(verdict), verdict.status, error)
+        await _close(lane, parcel, outcome, _letters(lane, parcel, outcome, attempts))
+        kind = "exhausted"
+    lane.reporter.say(
+        f"{kind} {lane.name}",
+        f"{lane.name}: {{count}} events {_END[kind]} after {attempts} attempts ({_why(verdict)})",
+        count=parcel.count,
+    )
+    lane.reporter.event(kind, destination=lane.name, count=parcel.count, attempts=attempts)
+    lane.failed(error)
+
+
+_END = {
+    "requeued": "went back to the front of the queue",
+    "exhausted": "became dead letters",
+}
+
+
+async def _put_back(lane: Lane, trip: Trip) -> None:
+    """Return everything that is open to the front, in order, with its attempts before it."""
+    trip.parcels.clear()
+    trip.hunt = None
+    for lease in reversed(trip.leases):
+        if lease.progress.open:
+            lease.progress.attempts = 0
+            await _insist(lane, partial(lane.store.give_back, lease))
+            lane.custody.new_round(lease.batch)
+
+
+async def _close(
+    lane: Lane, parcel: Parcel, outcome: Outcome, letters: Sequence[DeadLetter]
+) -> None:
+    """Settle the events of *parcel*, first in the store, then in the books."""
+    for part in parcel.parts:
+        mine = letters[: part.stop - part.start]
+        letters = letters[part.stop - part.start :]
+        await _close_part(lane, part, outcome, mine)
+
+
+async def _close_part(
+    lane: Lane, part: Part, outcome: Outcome, letters: Sequence[DeadLetter]
+) -> None:
+    lease = part.lease
+    left = without(lease.progress.open, part.start, part.stop)
+    if left:
+        if letters:
+            await _insist(lane, partial(lane.store.bury, letters))
+        lease.progress.open = left
+        await _insist(lane, partial(lane.store.note, lease))
+    else:
+        await _insist(lane, partial(lane.store.settle, lease, letters))
+    lane.custody.settle(lease.batch, part.start, part.stop, outcome)
+    if not left:
+        lane.custody.forget(lease.batch.key)
+
+
+async def _insist(lane: Lane, write: Callable[[], Awaitable[T]]) -> T:
+    """Write to the store until it works: the verdict is known and is not asked for again."""
+    while True:
+        try:
+            return await write()
+        except Exception as error:  # noqa: BLE001 - a store may fail in any way
+            lane.reporter.say(
+                f"store {lane.name}",
+                f"{lane.name}: the store failed ({type(error).__name__}); trying again",
+            )
+            await anyio.sleep(_STORE_PAUSE)
+
+
+def _letters(
+    lane: Lane, parcel: Parcel, outcome: Outcome, attempts: int
+) -> Sequence[DeadLetter]:
+    events = parcel.events
+    now = lane.outside.now()
+    letters: list[DeadLetter] = []
+    for data in events:
+        message_id, first_at = lane.destination.identity(parcel.route, data)
+        letters.append(
+            DeadLetter(
+                destination=lane.name,
+                message_id=message_id,
+                state=outcome.state.value,
+                reason=outcome.reason,
+                status=outcome.status,
+                attempts=attempts,
+                first_at=first_at,
+                died_at=now,
+                key=parcel.key,
+                among=len(events),
+                route=parcel.route,
+                data=data,
+            )
+        )
+    return letters
+
+
+def error_of(verdict: Verdict, name: str) -> DeliveryError:
+    """Return what a receipt raises for events that *verdict* ended."""
+    text = f"{name}: {_why(verdict)}"
+    retryable = verdict.fate is Fate.AGAIN
+    if verdict.status is None:
+        kind = RequestTimeoutError if verdict.code == "request_timeout" else TransportError
+        return kind(text, retryable=retryable)
+    if verdict.code == "invalid_response":
+        return InvalidResponseError(text, status=verdict.status, retryable=retryable)
+    return HTTPStatusError(
+        text,
+        code=f"http_{verdict.status}",
+        status=verdict.status,
+        retryable=retryable,
+        retry_after=verdict.retry_after,
+        details={"code": verdict.code} if verdict.code else None,
+    )
+
+
+def _why(verdict: Verdict) -> str:
+    if verdict.status is None:
+        return verdict.reason or "no answer"
+    return f"HTTP {verdict.status}: {verdict.reason}" if verdict.reason else f"HTTP {verdict.status}"

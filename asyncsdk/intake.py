@@ -1,0 +1,282 @@
+"""Intake: the door of a lane, where events are accepted or refused at once.
+
+    admit ──▶ open chunk ──(flush_at events, max_batch_bytes, or flush_interval)──▶ asyncio.Queue
+
+The loop that runs the lane owns the door: it alone changes the chunk and the counts. Calls from
+other threads, and calls before a loop is known, leave their event on a deque, with one wake-up
+for all that lie there; the owner admits them before anything of its own, so the calls of one
+thread keep their order. What is accepted counts against the bounds until it is settled: waiting,
+in flight and resting alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from asyncsdk.options import LaneOptions
+from asyncsdk.receipts import Fates, Ledger, Outcome, Place, dropped
+from asyncsdk.seams import Encoded, Room
+
+
+class Chunk:
+    """Events sealed together; without a key they may still merge with their neighbours."""
+
+    __slots__ = ("events", "fates", "key", "opened", "overhead", "route", "size")
+
+    def __init__(self, route: str, opened: float, overhead: int, *, key: str = "") -> None:
+        self.route = route
+        self.key = key  # of a batch that comes back; it merges with nobody
+        self.opened = opened  # seconds of the loop's clock
+        self.overhead = overhead  # bytes that each event costs beside its own
+        self.events: list[bytes] = []
+        self.size = 0  # bytes of the events alone
+        self.fates = Fates()
+
+
+class Budget:
+    """Bytes held over all lanes of a client."""
+
+    __slots__ = ("limit", "used")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+
+
+class Door:
+    """Accept events for one lane."""
+
+    def __init__(
+        self,
+        options: LaneOptions,
+        room: Room,
+        budget: Budget,
+        on_evict: Callable[[int], None],
+    ) -> None:
+        self._options = options
+        self._room = room
+        self._budget = budget
+        self._on_evict = on_evict
+        # A chunk never outgrows one request.
+        self._seal_at = min(options.flush_at, room.events)
+        # This is all that changes; the owner's loop writes it, other threads only append to
+        # `_left` and add to `left_bytes`, an estimate that every drain corrects.
+        self.ledger = Ledger()
+        self.held_events = 0
+        self.held_bytes = 0
+        self.left_bytes = 0
+        self.unsettled: dict[Fates, None] = {}
+        self.sealed = False  # since the last producer breathed
+        self.left: deque[tuple[Encoded, Place]] = deque()
+        self._wake_ups = 0
+        self._chunk: Chunk | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.queue: asyncio.Queue[Chunk] = asyncio.Queue()
+
+    # The owner's side.
+
+    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Belong to *loop* from now on; what waits moves along."""
+        waiting, self.queue = self.queue, asyncio.Queue()
+        while not waiting.empty():
+            self.queue.put_nowait(waiting.get_nowait())
+        self._loop = loop
+        self._timer = None
+        self.drain()
+        if self._chunk is not None and self._timer is None:
+            self._arm(self._options.flush_interval)
+
+    def unbind(self) -> None:
+        """Belong to no loop: calls leave their events until the next one comes."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._loop = None
+
+    def admit(self, encoded: Encoded, place: Place) -> None:
+        """Take one event into the open chunk.
+
+        The caller has asked `fits`, and has called `drain` if others `left` something.
+        """
+        chunk = self._chunk
+        data = encoded.data
+        size = len(data)
+        if chunk is None or not self._goes_into(chunk, encoded.route, size):
+            chunk = self._open(encoded.route)
+        events = chunk.events
+        fates = chunk.fates
+        place.fates = fates
+        place.index = len(events)
+        events.append(data)
+        chunk.size += size
+        fates.size += 1
+        fates.open += 1
+        self.ledger.accepted += 1
+        self.held_events += 1
+        self.held_bytes += size
+        self._budget.used += size
+        if len(events) >= self._seal_at:
+            self.seal()
+
+    def _goes_into(self, chunk: Chunk, route: str, size: int) -> bool:
+        used = chunk.size + size + (len(chunk.events) + 1) * chunk.overhead
+        return chunk.route == route and used <= self._room.bytes
+
+    def _open(self, route: str) -> Chunk:
+        self.seal()
+        now = self._loop.time() if self._loop is not None else 0.0
+        self._chunk = chunk = Chunk(route, now, self._room.event_overhead)
+        self.unsettled[chunk.fates] = None
+        if self._timer is None:
+            self._arm(self._options.flush_interval)
+        return chunk
+
+    def _arm(self, seconds: float) -> None:
+        if self._loop is not None and self._options.flush_interval > 0:
+            self._timer = self._loop.call_later(seconds, self._tick)
+
+    def _tick(self) -> None:
+        """Seal the open chunk if it is old enough; one timer serves all chunks."""
+        self._timer = None
+        if self._chunk is None or self._loop is None:
+            return
+        left = self._chunk.opened + self._options.flush_interval - self._loop.time()
+        if left > 0:
+            self._arm(left)
+        else:
+            self.seal()
+
+    def seal(self) -> None:
+        """Hand the open chunk to the queue; nothing happens if there is none."""
+        chunk, self._chunk = self._chunk, None
+        if chunk is not None:
+            self.queue.put_nowait(chunk)
+            self.sealed = True
+
+    def drain(self) -> None:
+        """Admit what other threads have left; `leave` has seen to the bounds."""
+        self._wake_ups = 0
+        left = self.left
+        admitted = 0
+        while left:
+            encoded, place = left.popleft()
+            size = len(encoded.data)
+            admitted += size
+            if self._options.overflow == "drop_oldest":
+                self.make_room(size)
+            self.admit(encoded, place)
+        self.left_bytes = max(self.left_bytes - admitted, 0) if left else 0
+
+    def make_room(self, size: int) -> bool:
+        """Drop the oldest sealed chunks that no batch holds yet until *size* bytes fit.
+
+        Returns:
+            Whether they do.
+        """
+        while not self.fits(size):
+            if self.queue.empty():
+                return False
+            chunk = self.queue.get_nowait()
+            self.drop_chunk(chunk, dropped("queue_full"))
+            self._on_evict(len(chunk.events))
+        return True
+
+    def readmit(self, route: str, events: list[bytes], key: str) -> None:
+        """Take dead *events* back, at the end, under the *key* that they had."""
+        now = self._loop.time() if self._loop is not None else 0.0
+        chunk = Chunk(route, now, self._room.event_overhead, key=key)
+        chunk.events = events
+        chunk.size = sum(map(len, events))
+        chunk.fates.size = chunk.fates.open = len(events)
+        self.ledger.accepted += len(events)
+        self.ledger.replayed += len(events)
+        self.held_events += len(events)
+        self.held_bytes += chunk.size
+        self._budget.used += chunk.size
+        self.unsettled[chunk.fates] = None
+        self.seal()
+        self.queue.put_nowait(chunk)
+
+    def release(self, events: int, size: int) -> None:
+        """Free the bounds of events that were settled."""
+        self.held_events -= events
+        self.held_bytes -= size
+        self._budget.used -= size
+
+    def settled(self, fates: Fates) -> None:
+        """Forget a chunk whose last event was settled."""
+        if fates.open == 0:
+            self.unsettled.pop(fates, None)
+
+    def drop_chunk(self, chunk: Chunk, outcome: Outcome) -> None:
+        """Settle every event of *chunk* with *outcome* and free its place."""
+        count = chunk.fates.open
+        self.release(count, chunk.size)
+        self.ledger.settle(outcome, count)
+        chunk.fates.settle(0, chunk.fates.size, outcome)
+        self.settled(chunk.fates)
+
+    def turn_away_left(self, reason: str) -> int:
+        """Drop what other threads have left; return how many events that were."""
+        count = 0
+        while self.left:
+            _, place = self.left.popleft()
+            place.outcome = dropped(reason)
+            self.ledger.turn_away(reason)
+            count += 1
+        self.left_bytes = 0
+        return count
+
+    def drop_all(self, outcome: Outcome) -> int:
+        """Settle whatever was admitted and is not settled; return how many events that were."""
+        self._chunk = None
+        while not self.queue.empty():
+            self.queue.get_nowait()
+        count = 0
+        for fates in self.unsettled:
+            count += fates.open
+            fates.end(outcome)
+        self.unsettled.clear()
+        self.ledger.settle(outcome, count)
+        self.release(self.held_events, self.held_bytes)
+        return count
+
+    # Any thread's side.
+
+    def fits(self, size: int) -> bool:
+        """Say whether an event of *size* bytes can be taken now."""
+        options = self._options
+        return (
+            self.held_events + len(self.left) < options.max_queue_events
+            and self.held_bytes + self.left_bytes + size <= options.max_queue_bytes
+            and self._budget.used + size <= self._budget.limit
+        )
+
+    def leave(self, encoded: Encoded, place: Place) -> None:
+        """Leave an event for the owner, from any thread."""
+        self.left_bytes += len(encoded.data)
+        self.left.append((encoded, place))
+        loop = self._loop
+        if loop is not None and not self._wake_ups:
+            self._wake_ups = 1
+            try:
+                loop.call_soon_threadsafe(self.drain)
+            except RuntimeError:  # the loop was closed: the next one drains
+                self._wake_ups = 0
+
+    @property
+    def pending(self) -> int:
+        """Events that are not settled, those that other threads have left among them."""
+        return self.held_events + len(self.left)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether more than three quarters of the bounds are taken."""
+        options = self._options
+        return (
+            self.pending * 4 > options.max_queue_events * 3
+            or (self.held_bytes + self.left_bytes) * 4 > options.max_queue_bytes * 3
+        )

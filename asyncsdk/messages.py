@@ -1,0 +1,190 @@
+"""Messages: one call as a value, before any system's spelling.
+
+A `Message` is what `before_send` hooks see and what a destination turns into its own wire form.
+The checks of a call's arguments stand here too, so that every call refuses in the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, NoReturn, TypeAlias, dataclass_transform
+
+import msgspec
+from msgspec import Struct, structs
+
+from asyncsdk.errors import ConfigurationError, ValidationError
+
+Kind = Literal["track", "identify", "page", "screen", "group", "alias", "group_identify"]
+
+#: An id as callers give it. Numbers become text on the wire, as the vendors' SDKs do it.
+Id: TypeAlias = str | int | float
+Object: TypeAlias = Mapping[str, Any]
+Consent: TypeAlias = bool | Mapping[str, bool]
+
+
+class Message(Struct):
+    """Hold one call, in our own names.
+
+    Hooks may change it or return another; `type` and `message_id` are put back afterwards.
+    Absent values are None. `properties`, `traits` and `context` are this message's own copies
+    (one level deep), never the caller's objects.
+
+    Attributes:
+        type: Which call it was.
+        message_id: Unique per event, the same on every attempt and for every destination.
+        original_timestamp: When the call was made, as ``2026-11-21T09:00:00.000Z``.
+        timestamp: When it happened, if the caller said so, in the same form.
+        group_id: As given; a number stays a number.
+        previous_id: As given; a number stays a number.
+    """
+
+    type: Kind
+    message_id: str
+    original_timestamp: str
+    user_id: Id | None = None
+    anonymous_id: Id | None = None
+    session_id: Id | None = None
+    event: str | None = None
+    properties: Any = None
+    context: Any = None
+    integrations: Any = None
+    timestamp: str | None = None
+    traits: Any = None
+    name: str | None = None
+    category: str | None = None
+    group_id: Id | None = None
+    group_type: str | None = None
+    previous_id: Id | None = None
+    groups: Any = None
+    consent: Consent | None = None
+    flags: Any = None
+    send_feature_flags: bool = False
+    disable_geoip: bool | None = None
+
+
+@dataclass_transform(field_specifiers=(msgspec.field,))
+class EventMeta(msgspec.StructMeta):
+    """Take ``event="…"`` out of the class line, which msgspec's own metaclass refuses."""
+
+    def __new__(  # noqa: D102 - see the class
+        mcs,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        *,
+        event: str | None = None,
+        **options: Any,
+    ) -> EventMeta:
+        made = super().__new__(mcs, name, bases, namespace, **options)
+        if event is not None:
+            if not isinstance(event, str) or not event:
+                raise ConfigurationError(f"{name}: event= must be a text that is not empty")
+            type.__setattr__(made, "event_name", event)
+        return made
+
+
+class Event(msgspec.Struct, metaclass=EventMeta):
+    """Be the base of typed events: the class names the event, its fields are the properties.
+
+    ``class OrderCompleted(Event, event="Order Completed"): order_id: str; revenue: float`` and
+    then ``analytics.track(OrderCompleted(order_id="o-1", revenue=19.95), user_id="u-1")``.
+    Without ``event=`` the class is a base for others and cannot be tracked itself.
+    """
+
+    event_name: ClassVar[str] = ""
+
+
+def properties_of(event: Event) -> dict[str, Any]:
+    """Return the fields of a typed *event*, in the order of its class, one level deep.
+
+    Raises:
+        ValidationError: The class was made without ``event="…"``.
+    """
+    if not event.event_name:
+        raise ValidationError(
+            f"event: {type(event).__name__} has no event name; "
+            f'write class {type(event).__name__}(Event, event="…")'
+        )
+    return structs.asdict(event)
+
+
+def check_text(field: str, value: object) -> str:
+    """Return *value*, or refuse what is no text or empty.
+
+    Raises:
+        ValidationError: Naming *field*, the rule and the value's type.
+    """
+    if type(value) is str and value:
+        return value
+    if isinstance(value, str) and value:
+        return str(value)
+    if value is None or value == "":
+        raise ValidationError(f"{field}: a text that is not empty is needed")
+    _refuse(field, "a text", value)
+
+
+def check_optional_text(field: str, value: object) -> None:
+    """Refuse *value* unless it is None or a text.
+
+    Raises:
+        ValidationError: Naming *field*, the rule and the value's type.
+    """
+    if value is not None and not isinstance(value, str):
+        _refuse(field, "a text", value)
+
+
+def check_id(field: str, value: object) -> None:
+    """Refuse *value* unless it is None, a text or a finite number.
+
+    Raises:
+        ValidationError: Naming *field*, the rule and the value's type.
+    """
+    if value is None or isinstance(value, str):
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        _refuse(field, "a text or a number", value)
+    if value != value or value in (float("inf"), float("-inf")):
+        raise ValidationError(f"{field}: a text or a number is needed, this is {value!r}")
+
+
+def check_object(field: str, value: object) -> None:
+    """Refuse *value* unless it is None or a mapping.
+
+    Raises:
+        ValidationError: Naming *field*, the rule and the value's type.
+    """
+    if value is not None and not isinstance(value, Mapping):
+        _refuse(field, "an object (a dict or another mapping)", value)
+
+
+def check_consent(value: object) -> None:
+    """Refuse *value* unless it is None, a bool or a mapping of purposes to bools.
+
+    Raises:
+        ValidationError: Naming the rule and the value's type.
+    """
+    if isinstance(value, Mapping):
+        wrong = next((grant for grant in value.values() if not isinstance(grant, bool)), None)
+        if wrong is not None:
+            _refuse("consent", "a bool for each purpose", wrong)
+    elif value is not None and not isinstance(value, bool):
+        _refuse("consent", "a bool or a mapping of purposes to bools", value)
+
+
+def same_id(user_id: Id | None, external_id: Id | None) -> Id | None:
+    """Return the one id that `user_id` and `external_id` mean.
+
+    Raises:
+        ValidationError: Both are given and differ.
+    """
+    if external_id is None:
+        return user_id
+    if user_id is not None and user_id != external_id:
+        raise ValidationError(
+            "external_id: must equal user_id when both are given; they are two names for one id"
+        )
+    return external_id
+
+
+def _refuse(field: str, rule: str, value: object) -> NoReturn:
+    raise ValidationError(f"{field}: {rule} is needed, this is {type(value).__name__}")

@@ -1,0 +1,148 @@
+"""What comes from outside: clocks, chance, fresh ids, and waiting for others.
+
+Message id and time come from one clock read. Both are cached for the millisecond in which they
+were made, so a call costs half a microsecond. An id is a UUIDv7: 48 bits of milliseconds, 46
+random bits drawn anew each millisecond, and a counter of 28 bits that starts at a random place
+and grows by one per id, so ids of one thread sort in the order of the calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import weakref
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import count
+from random import Random
+from typing import NamedTuple
+
+_alive: weakref.WeakSet[Outside] = weakref.WeakSet()
+
+#: A clock set back by less than this keeps the last millisecond, so that ids go on sorting.
+_SMALL_STEP_MS = 10_000
+
+
+class _Millisecond(NamedTuple):
+    ms: int
+    id_prefix: str
+    next_number: Callable[[], int]
+    text: str
+
+
+class Outside:
+    """Hand out times, ids and chance; the only owner of clocks and randomness.
+
+    Safe to use from any thread, and after a fork (the child draws from a fresh seed).
+    """
+
+    def __init__(self) -> None:
+        # This is all that changes. Replaced as a whole: other threads see the old or the new one.
+        self._random = Random()
+        self._second = (-1, "")
+        self._now = _Millisecond(-1, "", count().__next__, "")
+        if not _alive:
+            _hear_of_forks()
+        _alive.add(self)
+
+    def stamp(self) -> tuple[str, str]:
+        """Return a fresh message id and the time as ``2026-11-21T09:00:00.000Z``."""
+        ms = time.time_ns() // 1_000_000
+        now = self._now
+        if now.ms != ms:
+            now = self._turn(ms)
+        return f"{now.id_prefix}{now.next_number():07x}", now.text
+
+    def now(self) -> str:
+        """Return the time as ``2026-11-21T09:00:00.000Z``."""
+        ms = time.time_ns() // 1_000_000
+        now = self._now
+        return now.text if now.ms == ms else self._turn(ms).text
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that never goes back."""
+        return time.monotonic()
+
+    def spread(self) -> float:
+        """Draw a number from -1 to 1."""
+        return self._random.random() * 2.0 - 1.0
+
+    def new_key(self) -> str:
+        """Return a fresh idempotency key for a batch: 32 hexadecimal digits."""
+        return f"{self._random.getrandbits(128):032x}"
+
+    def reseed(self) -> None:
+        """Draw from a fresh seed: a forked child must not repeat its parent's ids."""
+        self._random = Random()
+        self._now = _Millisecond(-1, "", count().__next__, "")
+
+    def _turn(self, ms: int) -> _Millisecond:
+        if 0 < self._now.ms - ms < _SMALL_STEP_MS:
+            return self._now
+        bits = self._random.getrandbits
+        seconds, rest = divmod(ms, 1000)
+        known, text = self._second
+        if known != seconds:
+            text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+            self._second = (seconds, text)
+        head = f"{ms:012x}"
+        variant = 0x8000 | bits(14)
+        prefix = f"{head[:8]}-{head[8:]}-7{bits(12):03x}-{variant:04x}-{bits(20):05x}"
+        self._now = _Millisecond(ms, prefix, count(bits(26)).__next__, f"{text}{rest:03d}Z")
+        return self._now
+
+
+def _hear_of_forks() -> None:
+    global _registered  # noqa: PLW0603 - hooks of os.register_at_fork can not be taken back
+    if not _registered and hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_reseed_all)
+        _registered = True
+
+
+_registered = False
+
+
+def _reseed_all() -> None:
+    for outside in list(_alive):
+        outside.reseed()
+
+
+class Bell:
+    """Wake whoever waits, on the loop on which they wait.
+
+    Bound to no loop: a client that moves to another loop keeps its bells. Ring it on the loop of
+    those who wait.
+    """
+
+    __slots__ = ("_waiting",)
+
+    def __init__(self) -> None:
+        self._waiting: list[asyncio.Future[None]] = []  # this is all that changes
+
+    def ring(self) -> None:
+        """Wake everybody who waits now."""
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            # A loop that was closed under its tasks has nobody left to wake.
+            if not future.done() and not future.get_loop().is_closed():
+                future.set_result(None)
+
+    async def wait(self, seconds: float | None = None) -> None:
+        """Wait for the next ring, *seconds* at the most. Cancelling this changes nothing."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(future)
+        timer = None if seconds is None else loop.call_later(seconds, _wake, future)
+        try:
+            await future
+        finally:
+            if timer is not None:
+                timer.cancel()
+            if future in self._waiting:
+                self._waiting.remove(future)
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

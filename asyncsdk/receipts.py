@@ -1,0 +1,426 @@
+"""Receipts: what became of an event, and the ledger in which everything must add up.
+
+The unit is one event for one destination. It is `accepted` and ends as exactly one of delivered,
+rejected, dead or dropped; until then it is pending.
+
+    Receipt ──places──▶ Fates (one per chunk of events) ◀── the lane settles ranges of it
+
+The queue never points at a receipt, so an unused one costs nothing once it is gone. A `Fates` is
+written by the lane's loop only; anybody may read it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Mapping
+from enum import StrEnum
+from typing import Protocol
+
+from msgspec import Struct, structs
+
+from asyncsdk.errors import DeliveryError
+
+
+class State(StrEnum):
+    """Where an event stands."""
+
+    PENDING = "pending"
+    STORED = "stored"
+    DELIVERED = "delivered"
+    REJECTED = "rejected"
+    DEAD = "dead"
+    DROPPED = "dropped"
+
+
+class Outcome(Struct, frozen=True):
+    """How one event fared at one destination.
+
+    Attributes:
+        state: Pending, or the end it came to.
+        reason: Why it was rejected, given up or dropped; empty when delivered.
+        status: The HTTP status of the last answer, None without one.
+        error: What ``delivered()`` raises; None when nothing is wrong, and for drops that the
+            application itself asked for.
+        answer: What the system answered, for calls that are answered.
+    """
+
+    state: State
+    reason: str = ""
+    status: int | None = None
+    error: DeliveryError | None = None
+    answer: bytes | None = None
+
+
+PENDING = Outcome(State.PENDING)
+DELIVERED = Outcome(State.DELIVERED)
+
+#: Drops that the application chose: `delivered()` returns them instead of raising.
+_CHOSEN = frozenset({"disabled", "before_send", "unsupported"})
+
+
+def dropped(reason: str) -> Outcome:
+    """Return the outcome of an event that this client let go of, for *reason*."""
+    if reason in _CHOSEN:
+        return Outcome(State.DROPPED, reason)
+    error = DeliveryError(
+        f"asyncsdk: the event was dropped before it was delivered ({reason})",
+        code=f"dropped_{reason}",
+        retryable=reason != "invalid",
+    )
+    return Outcome(State.DROPPED, reason, error=error)
+
+
+class Waiter(Protocol):
+    """Someone who wants to hear once a chunk's fates have moved."""
+
+    def __call__(self) -> None:
+        """Hear it; called on the lane's loop."""
+        ...
+
+
+class Fates:
+    """What became of the events of one chunk.
+
+    `rest` is the outcome of every event that `apart` does not name: as long as a chunk fares as
+    one, which is nearly always, it costs one object.
+    """
+
+    __slots__ = ("apart", "open", "rest", "rounds", "size", "waiters")
+
+    def __init__(self) -> None:
+        # This is all that changes; the lane's loop writes it.
+        self.size = 0  # events in the chunk so far
+        self.open = 0  # of these, not settled
+        self.rounds = 0  # how often its retries were spent and it went back to the front
+        self.rest = PENDING
+        self.apart: dict[int, Outcome] | None = None
+        self.waiters: list[Waiter] | None = None
+
+    def of(self, index: int) -> Outcome:
+        """Return the outcome of the event at *index*."""
+        if self.apart is not None:
+            return self.apart.get(index, self.rest)
+        return self.rest
+
+    def settle(self, start: int, stop: int, outcome: Outcome) -> None:
+        """Give the events from *start* up to *stop* their *outcome*, once and for all."""
+        if stop - start == self.size and self.apart is None:
+            self.rest = outcome
+        else:
+            if self.apart is None:
+                self.apart = {}
+            self.apart.update(dict.fromkeys(range(start, stop), outcome))
+        self.open -= stop - start
+        self.tell()
+
+    def end(self, outcome: Outcome) -> None:
+        """Give every event that is not settled its *outcome*."""
+        self.rest = outcome  # whatever was settled alone stands in `apart`
+        self.open = 0
+        self.tell()
+
+    def new_round(self) -> None:
+        """Note that retries were spent: whoever waits for this round need not wait on."""
+        self.rounds += 1
+        self.tell()
+
+    def tell(self) -> None:
+        """Call everybody who waits, and forget them."""
+        waiters, self.waiters = self.waiters, None
+        for waiter in waiters or ():
+            waiter()
+
+    def listen(self, waiter: Waiter) -> None:
+        """Call *waiter* once, at the next change."""
+        if self.waiters is None:
+            self.waiters = []
+        self.waiters.append(waiter)
+
+
+class Place(Struct):
+    """Where one event of a receipt is: in a chunk, on its way there, or settled at the door.
+
+    Attributes:
+        lane: The destination's name.
+        fates: The chunk's fates; None until the event is in a chunk.
+        index: The event's place in that chunk.
+        outcome: Its outcome while it is in no chunk.
+    """
+
+    lane: str
+    fates: Fates | None = None
+    index: int = 0
+    outcome: Outcome = PENDING
+
+    def look(self) -> Outcome:
+        """Return the outcome as it is now."""
+        return self.outcome if self.fates is None else self.fates.of(self.index)
+
+
+class Desk(Protocol):
+    """What a receipt needs of the client to wait."""
+
+    async def wait_delivered(self, places: list[Place], timeout: float | None) -> None:  # noqa: ASYNC109
+        """Wait until every place is settled; raise TimeoutError after *timeout* seconds."""
+        ...
+
+    def breathe(self) -> Generator[object, None, None]:
+        """Yield to the loop if a chunk was sealed, or while the queue is nearly full."""
+        ...
+
+
+# The first state in this order that a destination reports is the receipt's own.
+_WEIGHT = (
+    State.PENDING,
+    State.STORED,
+    State.REJECTED,
+    State.DEAD,
+    State.DROPPED,
+    State.DELIVERED,
+)
+
+
+class Receipt:
+    """Tell what became of one call.
+
+    Awaiting it returns it: that yields to the loop now and then and never waits for the network.
+    ``await receipt.delivered()`` waits for the answer.
+    """
+
+    __slots__ = ("_desk", "_places", "message_id")
+
+    def __init__(self, message_id: str, places: list[Place], desk: Desk) -> None:
+        self.message_id = message_id
+        self._places = places
+        self._desk = desk
+
+    @property
+    def state(self) -> State:
+        """Where the event stands; over several destinations, the one that fares worst so far."""
+        found = {place.look().state for place in self._places}
+        return next((state for state in _WEIGHT if state in found), State.DROPPED)
+
+    @property
+    def outcomes(self) -> Mapping[str, Outcome]:
+        """How it fared, per destination."""
+        return {place.lane: place.look() for place in self._places}
+
+    async def delivered(self, timeout: float | None = None) -> Outcome:  # noqa: ASYNC109
+        """Wait until the event is settled everywhere and return how.
+
+        Seals the open chunk instead of sitting out `flush_interval`.
+
+        Args:
+            timeout: Seconds to wait; None waits as long as it takes.
+
+        Returns:
+            The outcome; with several destinations, the one that fared worst.
+
+        Raises:
+            DeliveryError: A destination rejected it, gave it up, or it was dropped.
+            TimeoutError: Not settled within *timeout*; the event stays queued.
+            ConfigurationError: Called on another event loop than the client's.
+        """
+        await self._desk.wait_delivered(self._places, timeout)
+        looks = [place.look() for place in self._places]
+        for outcome in looks:
+            if outcome.error is not None:
+                raise outcome.error
+        return min(looks, key=lambda outcome: _WEIGHT.index(outcome.state))
+
+    def __await__(self) -> Generator[object, None, Receipt]:
+        """Return the receipt itself; the network is not waited for."""
+        yield from self._desk.breathe()
+        return self
+
+    def __repr__(self) -> str:
+        """Show the id and the state."""
+        return f"<Receipt {self.message_id} {self.state.value}>"
+
+
+class LaneStatistics(Struct, frozen=True, kw_only=True):
+    """Counters and gauges of one destination, or of all in sum.
+
+    ``accepted + taken == delivered + rejected + dead + dropped + stored + pending`` at every
+    moment.
+
+    Attributes:
+        accepted: Events taken from calls that returned a receipt.
+        taken: Events leased here from a store that is shared.
+        delivered: The server has them.
+        rejected: The server's final no.
+        dead: Attempts or age ended.
+        dropped: Let go of by this client; `dropped_reasons` says why.
+        stored: Handed to a store and not leased here.
+        pending: None of these yet.
+        dropped_reasons: Events dropped, by reason.
+        refused: Calls that raised `QueueFullError`; not accepted, so in no other count.
+        unsupported: Calls that were skipped here, for want of a form; not accepted either.
+        coerced: Values that JSON cannot carry and that went as text.
+        replayed: Dead letters put back; each counts as accepted once more.
+        requests: Requests sent.
+        retries: Requests sent again after a failure.
+        failures: Requests that brought no answer, or none that moves on.
+        bytes_sent: Bytes of request bodies, as they went on the wire.
+        queue_bytes: Bytes of pending events.
+        paused: Seconds until the next attempt while the lane rests, else 0.
+        stopped: Why the lane stands still, such as a refused key; empty while it runs.
+    """
+
+    accepted: int = 0
+    taken: int = 0
+    delivered: int = 0
+    rejected: int = 0
+    dead: int = 0
+    dropped: int = 0
+    stored: int = 0
+    pending: int = 0
+    dropped_reasons: Mapping[str, int] = {}
+    refused: int = 0
+    unsupported: int = 0
+    coerced: int = 0
+    replayed: int = 0
+    requests: int = 0
+    retries: int = 0
+    failures: int = 0
+    bytes_sent: int = 0
+    queue_bytes: int = 0
+    paused: float = 0.0
+    stopped: str = ""
+
+
+class Statistics(LaneStatistics, frozen=True, kw_only=True):
+    """The sum over all destinations, and each of them.
+
+    Attributes:
+        destinations: The same counters, per destination.
+    """
+
+    destinations: Mapping[str, LaneStatistics] = {}
+
+
+class FlushResult(Struct, frozen=True, kw_only=True):
+    """What a flush or a shutdown brought about.
+
+    Attributes:
+        delivered: Events delivered meanwhile.
+        rejected: Events that servers refused for good meanwhile.
+        dead: Events given up meanwhile.
+        dropped: Events dropped meanwhile.
+        stored: Events in a store at the end, not leased here.
+        pending: Events still pending at the end.
+        duration: Seconds it took.
+        errors: The last error of each destination that did not settle everything.
+    """
+
+    delivered: int = 0
+    rejected: int = 0
+    dead: int = 0
+    dropped: int = 0
+    stored: int = 0
+    pending: int = 0
+    duration: float = 0.0
+    errors: tuple[DeliveryError, ...] = ()
+
+
+class Ledger:
+    """Count the events of one lane.
+
+    The lane's loop is the only writer, but for drops at the door: these may happen in any thread
+    and are kept under a lock of their own (a reentrant one: a signal handler may call as well).
+    """
+
+    def __init__(self) -> None:
+        # This is all that changes.
+        self.accepted = 0
+        self.taken = 0
+        self.delivered = 0
+        self.rejected = 0
+        self.dead = 0
+        self.stored = 0
+        self.replayed = 0
+        self.requests = 0
+        self.retries = 0
+        self.failures = 0
+        self.bytes_sent = 0
+        self._door = threading.RLock()
+        self._turned_away: dict[str, int] = {}  # dropped at the door: accepted by this alone
+        self._dropped: dict[str, int] = {}  # dropped later
+        self._noted: dict[str, int] = {}  # refused, unsupported, coerced: outside the sum
+
+    def turn_away(self, reason: str) -> None:
+        """Count one event that was accepted and dropped in one step; any thread."""
+        with self._door:
+            self._turned_away[reason] = self._turned_away.get(reason, 0) + 1
+
+    def note(self, what: str, count: int = 1) -> None:
+        """Count something that is in no sum (refused, unsupported, coerced); any thread."""
+        with self._door:
+            self._noted[what] = self._noted.get(what, 0) + count
+
+    def settle(self, outcome: Outcome, count: int) -> None:
+        """Count *count* pending events as settled with *outcome*."""
+        if outcome.state is State.DELIVERED:
+            self.delivered += count
+        elif outcome.state is State.REJECTED:
+            self.rejected += count
+        elif outcome.state is State.DEAD:
+            self.dead += count
+        else:
+            self._dropped[outcome.reason] = self._dropped.get(outcome.reason, 0) + count
+
+    def view(
+        self, *, pending: int, queue_bytes: int, paused: float, stopped: str
+    ) -> LaneStatistics:
+        """Return the counters with the gauges that the lane knows."""
+        with self._door:
+            away = dict(self._turned_away)
+            noted = dict(self._noted)
+        reasons = dict(away)
+        for reason, count in self._dropped.items():
+            reasons[reason] = reasons.get(reason, 0) + count
+        return LaneStatistics(
+            accepted=self.accepted + sum(away.values()),
+            taken=self.taken,
+            delivered=self.delivered,
+            rejected=self.rejected,
+            dead=self.dead,
+            dropped=sum(reasons.values()),
+            stored=self.stored,
+            pending=pending,
+            dropped_reasons=reasons,
+            refused=noted.get("refused", 0),
+            unsupported=noted.get("unsupported", 0),
+            coerced=noted.get("coerced", 0),
+            replayed=self.replayed,
+            requests=self.requests,
+            retries=self.retries,
+            failures=self.failures,
+            bytes_sent=self.bytes_sent,
+            queue_bytes=queue_bytes,
+            paused=paused,
+            stopped=stopped,
+        )
+
+
+def add_up(lanes: Mapping[str, LaneStatistics]) -> Statistics:
+    """Return the sum over *lanes*, with the lanes themselves."""
+    total: dict[str, int] = {}
+    reasons: dict[str, int] = {}
+    for lane in lanes.values():
+        for name in _SUMMED:
+            total[name] = total.get(name, 0) + getattr(lane, name)
+        for reason, count in lane.dropped_reasons.items():
+            reasons[reason] = reasons.get(reason, 0) + count
+    return Statistics(
+        **total,
+        dropped_reasons=reasons,
+        paused=max((lane.paused for lane in lanes.values()), default=0.0),
+        stopped="; ".join(lane.stopped for lane in lanes.values() if lane.stopped),
+        destinations=lanes,
+    )
+
+
+_SUMMED = tuple(
+    field.name for field in structs.fields(LaneStatistics) if field.type is int
+)

@@ -1,0 +1,113 @@
+"""Reporting: how trouble in the background reaches people, without hurting their program.
+
+Every kind of trouble has one log line per `QUIET` seconds, with the count of what was not said.
+Hooks are the user's code: whatever they raise is caught and logged once per hook. Lines carry
+ids, counts, sizes and statuses, never event contents and never keys.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from asyncsdk.errors import DeliveryError
+
+#: Seconds for which one kind of trouble is not logged again.
+QUIET = 30.0
+
+logger = logging.getLogger("asyncsdk")
+logger.addHandler(logging.NullHandler())
+
+#: Called with the error when a batch or an event will not arrive, and when a lane stops.
+ErrorHook = Callable[[DeliveryError], object]
+#: Called with the reason and how many events were dropped for it.
+DropHook = Callable[[str, int], object]
+#: Called with the kind of an event in the background and its facts.
+EventHook = Callable[[str, Mapping[str, Any]], object]
+
+
+class Reporter:
+    """Tell hooks and the log about one client's troubles; safe to use from any thread."""
+
+    def __init__(
+        self,
+        monotonic: Callable[[], float],
+        *,
+        on_error: ErrorHook | None = None,
+        on_drop: DropHook | None = None,
+        on_event: EventHook | None = None,
+    ) -> None:
+        self._monotonic = monotonic
+        self._on_error = on_error
+        self._on_drop = on_drop
+        self._on_event = on_event
+        # This is all that changes: when a kind was last said, how often it was swallowed since,
+        # which hooks and places were complained about.
+        self._said: dict[str, float] = {}
+        self._swallowed: dict[str, int] = {}
+        self._once: set[str] = set()
+
+    def say(self, kind: str, text: str, *, level: int = logging.WARNING, count: int = 1) -> None:
+        """Log *text* unless this *kind* was logged in the last `QUIET` seconds.
+
+        Args:
+            kind: What sort of trouble it is.
+            text: The line; ``{count}`` in it becomes what happened since the last line.
+            level: The logging level.
+            count: How much of it happened.
+        """
+        now = self._monotonic()
+        total = self._swallowed.get(kind, 0) + count
+        if now - self._said.get(kind, -QUIET) < QUIET:
+            self._swallowed[kind] = total
+            return
+        self._said[kind] = now
+        self._swallowed[kind] = 0
+        logger.log(level, "asyncsdk: %s", text.replace("{count}", str(total)))
+
+    def once(self, place: str, text: str, *, level: int = logging.WARNING) -> None:
+        """Log *text* the first time that *place* is named, and never again."""
+        if place not in self._once:
+            self._once.add(place)
+            logger.log(level, "asyncsdk: %s", text)
+
+    def error(self, error: DeliveryError) -> None:
+        """Hand *error* to `on_error`."""
+        if self._on_error is not None:
+            self._call("on_error", lambda hook: hook(error), self._on_error)
+
+    def drop(self, lane: str, reason: str, count: int = 1) -> None:
+        """Say that *count* events for *lane* were dropped."""
+        self.say(f"drop {lane} {reason}", f"{lane}: dropped {{count}} events ({_WORDS.get(reason, reason)})", count=count)
+        if self._on_drop is not None:
+            self._call("on_drop", lambda hook: hook(reason, count), self._on_drop)
+
+    def event(self, kind: str, **facts: Any) -> None:
+        """Hand *facts* about something that happened to `on_event`."""
+        if self._on_event is not None:
+            self._call("on_event", lambda hook: hook(kind, facts), self._on_event)
+
+    def hook_failed(self, name: str, error: BaseException) -> None:
+        """Say once that the user's hook *name* raised; the kind of error only, not its text."""
+        self.once(
+            f"hook {name}",
+            f"{name} raised {type(error).__name__}; delivery goes on without it (said once)",
+            level=logging.ERROR,
+        )
+
+    def _call(self, name: str, call: Callable[[Any], object], hook: Any) -> None:
+        try:
+            call(hook)
+        except Exception as error:  # noqa: BLE001 - the user's code may raise anything
+            self.hook_failed(name, error)
+
+
+_WORDS = {
+    "queue_full": "the queue is full; raise max_queue_events, or see why the server is slow",
+    "shutdown": "shutdown ended before they were delivered",
+    "closed": "the client is closed; call before leaving its async with block",
+    "before_send": "a before_send hook returned None",
+    "hook_failed": "a before_send hook raised",
+    "invalid": "a call broke a rule",
+}

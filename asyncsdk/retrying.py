@@ -1,0 +1,225 @@
+"""Retrying: what an answer leads to, and when the lane may ask again. Pure.
+
+A lane has one pace, not one timer per batch: after a failure everything waits, then one request
+goes out as a probe, and only its success lets the others follow (1, 2, 4 … at a time). So ten
+thousand waiting events cost a dead server no more requests than ten do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from enum import Enum
+
+from msgspec import Struct, structs
+
+from asyncsdk.options import LaneOptions
+from asyncsdk.seams import Fate, Verdict
+
+#: Seconds; a server's Retry-After is not followed beyond this.
+RETRY_AFTER_CAP = 600.0
+
+#: 2.0 ** 1024 raises OverflowError, and no cap is that far away.
+_MOST_DOUBLINGS = 64
+
+Range = tuple[int, int]
+
+
+def backoff(options: LaneOptions, failures: int, spread: float) -> float:
+    """Return the seconds to wait after *failures* failures in a row, 1 or more.
+
+    Doubles from `retry_base`; jitter moves it, never past `retry_cap`.
+
+    Args:
+        options: The lane's.
+        failures: Failures in a row.
+        spread: A draw from -1 to 1, made by the caller.
+    """
+    doublings = min(max(failures - 1, 0), _MOST_DOUBLINGS)
+    delay = min(options.retry_cap, options.retry_base * 2.0**doublings)
+    if options.jitter == "full":
+        return delay * (spread + 1.0) / 2.0
+    return min(options.retry_cap, delay * (1.0 + options.jitter * spread))
+
+
+class Pace(Struct, frozen=True, kw_only=True):
+    """When a lane may send, and how much at once.
+
+    Attributes:
+        width: Requests that may be in flight.
+        until: No request before this moment (monotonic seconds).
+        asked: Whether the server asked for this pause; nothing cuts it short then.
+        failures: Failures in a row.
+        since: When the first of them came.
+        failed_at: When the last of them came.
+        stopped: Why the lane stands still; empty while it does not.
+        probes: How often it was probed in vain since it stands.
+    """
+
+    width: int
+    until: float = 0.0
+    asked: bool = False
+    failures: int = 0
+    since: float = math.inf
+    failed_at: float = -math.inf
+    stopped: str = ""
+    probes: int = 0
+
+    def after_success(self, concurrency: int) -> Pace:
+        """Go on, and twice as wide as before."""
+        return Pace(width=min(concurrency, max(self.width, 1) * 2))
+
+    def after_failure(
+        self, options: LaneOptions, *, started: float, now: float, spread: float,
+        retry_after: float | None,
+    ) -> Pace:
+        """Rest, then probe with a single request.
+
+        Several requests that were in flight together fail as one: only a request that *started*
+        after the last failure makes the pause longer.
+        """
+        news = started >= self.failed_at
+        failures = self.failures + 1 if news else max(self.failures, 1)
+        own = now + backoff(options, failures, spread)
+        until = own if news else max(self.until, own)
+        asked = retry_after is not None
+        if retry_after is not None:
+            until = max(until, now + min(retry_after, RETRY_AFTER_CAP))
+        return Pace(
+            width=1,
+            until=until,
+            asked=asked or (not news and self.asked),
+            failures=failures,
+            since=min(self.since, now),
+            failed_at=now,
+        )
+
+    def after_stop(self, options: LaneOptions, *, now: float, reason: str) -> Pace:
+        """Stand still: the fault is the lane's. Probe later, ever more rarely."""
+        doublings = min(self.probes, _MOST_DOUBLINGS)
+        pause = min(options.probe_cap, options.probe_after * 2.0**doublings)
+        return Pace(
+            width=1,
+            until=now + pause,
+            since=min(self.since, now),
+            failures=self.failures + 1,
+            failed_at=now,
+            stopped=reason,
+            probes=self.probes + 1,
+        )
+
+    def resting(self, now: float, seconds: float) -> Pace:
+        """Rest for *seconds*, without another failure."""
+        return structs.replace(self, width=1, until=max(self.until, now + seconds))
+
+    def hurried(self) -> Pace:
+        """Cut a pause of our own short; never one that the server asked for."""
+        return self if self.asked else structs.replace(self, until=0.0)
+
+    def hopeless(self, *, began: float, deadline: float) -> bool:
+        """Say whether waiting until *deadline* is in vain for a drain that *began* earlier.
+
+        It is when the server's pause ends later, or an attempt made since has failed and either
+        the next one would come too late, the lane stands still, or it has been failing for
+        longer than the drain may take.
+        """
+        if self.asked and self.until >= deadline:
+            return True
+        if self.failed_at < began:
+            return False
+        too_late = self.until >= deadline
+        return too_late or bool(self.stopped) or began - self.since > deadline - began
+
+
+class Move(Enum):
+    """What the lane does next."""
+
+    ON = "on"
+    PAUSE = "pause"
+    STOP = "stop"
+    SPENT = "spent"
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """What a verdict leads to, in indexes of the parcel's events.
+
+    Attributes:
+        delivered: Ranges that arrived.
+        rejected: Ranges that the server refused for good.
+        parcels: What to send next, in order; each is a list of ranges.
+        split: Whether `parcels` are parts of a refused parcel: one of its events is guilty.
+        move: How the lane goes on.
+    """
+
+    delivered: Sequence[Range] = ()
+    rejected: Sequence[Range] = ()
+    parcels: Sequence[Sequence[Range]] = ()
+    split: bool = False
+    move: Move = Move.ON
+
+
+def decide(verdict: Verdict, count: int, *, attempts: int, max_retries: int) -> Step:
+    """Say what *verdict* leads to.
+
+    Args:
+        verdict: On a request of *count* events.
+        count: Its events, 1 or more.
+        attempts: Failures in a row of these events, this one included if it is one.
+        max_retries: The option.
+    """
+    fates = _fates(verdict, count)
+    again = [at for at, fate in enumerate(fates) if fate in (Fate.AGAIN, Fate.SPLIT, Fate.STOP)]
+    step = Step(
+        delivered=_ranges([at for at, fate in enumerate(fates) if fate is Fate.DELIVERED]),
+        rejected=_ranges([at for at, fate in enumerate(fates) if fate is Fate.NEVER]),
+        parcels=[_ranges(again)] if again else (),
+    )
+    if not again:
+        return step
+    if verdict.fate is Fate.STOP:
+        return structs.replace(step, move=Move.STOP)
+    if verdict.fate is Fate.SPLIT:
+        return _parts(step, again, named=bool(verdict.but))
+    move = Move.SPENT if attempts > max_retries else Move.PAUSE
+    return structs.replace(step, move=move)
+
+
+def _fates(verdict: Verdict, count: int) -> list[Fate]:
+    fates = [verdict.fate] * count
+    for at, fate in verdict.but.items():
+        # An index outside the request is the server's nonsense: it names nobody.
+        if 0 <= at < count:
+            fates[at] = fate
+    return fates
+
+
+def _parts(step: Step, again: list[int], *, named: bool) -> Step:
+    """Send the innocent again at once if the server named the guilty, else look for them."""
+    if named and (step.rejected or step.delivered):
+        return step
+    if len(again) == 1:
+        return structs.replace(step, rejected=[*step.rejected, (again[0], again[0] + 1)], parcels=())
+    half = len(again) // 2
+    return structs.replace(
+        step, parcels=[_ranges(again[:half]), _ranges(again[half:])], split=True
+    )
+
+
+def _ranges(indexes: Sequence[int]) -> list[Range]:
+    """Join neighbours: ``[0, 1, 2, 5]`` becomes ``[(0, 3), (5, 6)]``."""
+    ranges: list[Range] = []
+    for at in indexes:
+        if ranges and ranges[-1][1] == at:
+            ranges[-1] = (ranges[-1][0], at + 1)
+        else:
+            ranges.append((at, at + 1))
+    return ranges
+
+
+def refusals_allowed(count: int) -> int:
+    """Return how many refusals, without one delivery, the hunt in *count* events may cost.
+
+    Enough to single out the first few guilty ones; beyond that it looks like the lane's fault,
+    and the hunt goes on at the pace of probes.
+    """
+    return 2 * math.ceil(math.log2(max(count, 2))) + 8

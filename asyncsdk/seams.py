@@ -1,0 +1,370 @@
+"""The seams: what the rooms of the street hand to each other, on one page.
+
+A destination is a frozen value with pure methods. A transport moves bytes and knows no system. A
+store keeps batches until they are settled and knows neither. The lane stands between them.
+
+Words: an *event* is encoded once and never changes. A *batch* is formed once from waiting events
+and gets its key there. A *parcel* is what one request carries: whole batches, or a range of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from enum import Enum
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from asyncsdk.messages import Message
+from asyncsdk.options import Delivery
+from asyncsdk.wire.encoding import decode
+
+
+class Encoded(Struct, frozen=True):
+    """One event in its system's form.
+
+    Attributes:
+        route: Which of the destination's routes it takes.
+        data: JSON of one object, without its closing brace: what is added on each attempt
+            (`sentAt`) then costs nothing.
+    """
+
+    route: str
+    data: bytes
+
+
+class Unsupported(Struct, frozen=True):
+    """Say that a system has no form for this call."""
+
+    reason: str
+
+
+class RouteLimits(Struct, frozen=True, kw_only=True):
+    """What one request of a route may carry.
+
+    Attributes:
+        max_events: Most events.
+        max_bytes: Most bytes of the body before compression, as the server counts them.
+        event_overhead: Bytes that `body` adds to each event.
+        body_overhead: Bytes that `body` adds once.
+        warn_event_bytes: An event above this is named in a warning.
+    """
+
+    max_events: int
+    max_bytes: int
+    event_overhead: int = 1
+    body_overhead: int = 2
+    warn_event_bytes: int | None = None
+
+
+class HttpRequest(Struct, frozen=True, kw_only=True):
+    """One request, complete.
+
+    Attributes:
+        url: Absolute.
+        headers: As they go on the wire; they carry the key.
+        body: As it goes on the wire.
+        method: The HTTP method.
+        timeout: Seconds for the whole exchange; 0 for no limit. The lane fills it in.
+    """
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    method: str = "POST"
+    timeout: float = 0.0
+
+    def __repr__(self) -> str:
+        """Show sizes, never headers (they carry the key) or the body."""
+        return f"HttpRequest({self.method} {len(self.body)} bytes)"
+
+
+class HttpResponse(Struct, frozen=True, kw_only=True):
+    """One whole answer.
+
+    Attributes:
+        status: The status that the server sent.
+        headers: Names in lower case.
+        body: Its beginning, bounded by the transport.
+    """
+
+    status: int
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+
+
+class Fate(Enum):
+    """What an answer means for events."""
+
+    DELIVERED = "delivered"
+    AGAIN = "again"  # later: the trouble passes
+    SPLIT = "split"  # one of them is guilty, or they are too many: in parts
+    NEVER = "never"  # a final no to the event
+    STOP = "stop"  # the fault is the lane's (key, path): nothing is burnt
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What an answer means for the events of its request.
+
+    Attributes:
+        fate: How they fare.
+        but: Events of this request, by index, that fare otherwise.
+        retry_after: Seconds that the server asks to wait.
+        reason: The server's words, cut and without control characters; for people.
+        status: The HTTP status, None when no answer was received.
+        code: The server's own error code, if it gave one.
+        answer: What the call's receipt returns, for calls that are answered.
+    """
+
+    fate: Fate
+    but: Mapping[int, Fate] = {}
+    retry_after: float | None = None
+    reason: str = ""
+    status: int | None = None
+    code: str | None = None
+    answer: bytes | None = None
+
+
+class Destination(Protocol):
+    """A system to deliver to: a frozen, hashable value whose methods are pure."""
+
+    @property
+    def name(self) -> str:
+        """The lane's name: unique within a client, in logs and in stored batches."""
+        ...
+
+    @property
+    def wire_key(self) -> bool:
+        """Whether a batch's key is on the wire, so that a request carries one batch."""
+        ...
+
+    @property
+    def routes(self) -> Mapping[str, RouteLimits]:
+        """The ways of this system's API, by name."""
+        ...
+
+    @property
+    def delivery(self) -> Delivery:
+        """What the user asks of this destination alone."""
+        ...
+
+    @property
+    def defaults(self) -> Delivery:
+        """What the vendor's own SDK does where nobody says otherwise."""
+        ...
+
+    def encode(self, message: Message) -> Encoded | Unsupported:
+        """Turn *message* into this system's bytes, or say that there is no form for it.
+
+        Raises:
+            Unencodable: A value needs the clean-up path first.
+            ValidationError: This system can never take such a call.
+        """
+        ...
+
+    def body(self, route: str, events: Sequence[bytes], *, sent_at: str) -> bytes:
+        """Join *events* to a request's body, stamped with *sent_at*."""
+        ...
+
+    def request(
+        self, route: str, packed: bytes, *, encoding: str | None, key: str, attempt: int
+    ) -> HttpRequest:
+        """Address *packed*, the body as it goes on the wire.
+
+        Args:
+            route: One of `routes`.
+            packed: The body, compressed if *encoding* says so.
+            encoding: ``"gzip"`` or None.
+            key: The idempotency key of what the request carries.
+            attempt: 1 for the first attempt.
+        """
+        ...
+
+    def judge(self, route: str, response: HttpResponse, count: int) -> Verdict:
+        """Say what *response* means for the *count* events of its request."""
+        ...
+
+    def identity(self, route: str, event: bytes) -> tuple[str, str]:
+        """Return the message id and the time of the call of an encoded *event*."""
+        ...
+
+
+class Transport(Protocol):
+    """Move bytes out and bring the answer back."""
+
+    async def open(self) -> None:
+        """Get ready on the running loop; called at the start of each run."""
+        ...
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """Send *request* and return the whole answer, its body bounded.
+
+        Redirects are not followed.
+
+        Raises:
+            TransportError: No whole answer was received. Nothing else is raised.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of every connection; called at the end of each run."""
+        ...
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """Events that were sealed together; never changed, and named by their key.
+
+    Attributes:
+        key: The idempotency key, the same on every attempt and after a restart.
+        route: The route of all its events.
+        events: Each as `Encoded.data`.
+        size: The sum of their bytes.
+    """
+
+    key: str
+    route: str
+    events: Sequence[bytes]
+    size: int
+
+
+class Progress(Struct):
+    """What has become of a stored batch so far; the only part that changes.
+
+    Attributes:
+        open: Ranges of events that are not settled, in order.
+        attempts: Failures in a row since an answer last moved it forward.
+        age: Seconds since it was formed, as known when the lease was given.
+    """
+
+    open: list[tuple[int, int]]
+    attempts: int = 0
+    age: float = 0.0
+
+
+class Lease(Struct):
+    """A batch in a lane's hands; it belongs to the store until settled."""
+
+    lane: str
+    batch: Batch
+    progress: Progress
+
+
+class Room(Struct, frozen=True, kw_only=True):
+    """What a lane can carry now.
+
+    Attributes:
+        events: Most events.
+        bytes: Most bytes of events and their overhead.
+        event_overhead: Bytes to add for each event.
+        batches: Most batches; 1 where the key is on the wire.
+    """
+
+    events: int
+    bytes: int
+    event_overhead: int = 1
+    batches: int = 1
+
+
+class DeadLetter(Struct, frozen=True, kw_only=True):
+    """An event that will not be tried again, and why.
+
+    Attributes:
+        destination: The lane's name.
+        message_id: The event's id.
+        state: ``"rejected"`` (the server's final no) or ``"dead"`` (attempts or age ended).
+        reason: The server's words or the network's, without keys.
+        status: The HTTP status, None when no answer was received.
+        attempts: Failures in a row before it was given up, this one included.
+        first_at: When the call was made, wire time.
+        died_at: When it was given up, wire time.
+        key: The idempotency key of the request that failed last.
+        among: How many events that request carried.
+        route: Its route.
+        data: Its bytes, as `Encoded.data`.
+    """
+
+    destination: str
+    message_id: str
+    state: str
+    reason: str
+    status: int | None
+    attempts: int
+    first_at: str
+    died_at: str
+    key: str
+    among: int
+    route: str
+    data: bytes
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The event as the system would have got it."""
+        event: dict[str, Any] = decode(self.data + b"}")
+        return event
+
+    def __repr__(self) -> str:
+        """Show what happened, never the event."""
+        return (
+            f"<DeadLetter {self.message_id} for {self.destination}: {self.state}, "
+            f"{self.reason or 'no answer'}>"
+        )
+
+
+class Store(Protocol):
+    """Keep batches until they are settled, and letters until they are purged."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether others may take what we append."""
+        ...
+
+    async def run(self, *, ready: Callable[[], None]) -> None:
+        """Do what must be done all the while (renew, claim, reconnect); ends by cancellation."""
+        ...
+
+    async def recover(self, lane: str) -> None:
+        """Return the lane's own unsettled leases to the front, in order."""
+        ...
+
+    async def append(self, lane: str, batch: Batch) -> None:
+        """Keep *batch*, at the end; idempotent by its key.
+
+        Cancelling this leaves the batch kept or not; appending it again is right in both cases.
+        """
+        ...
+
+    async def take(self, lane: str, room: Room) -> list[Lease]:
+        """Lease the oldest batches of one route that fit *room*, at least one; wait for one."""
+        ...
+
+    async def give_back(self, lease: Lease) -> None:
+        """Return *lease* to the front, with its progress."""
+        ...
+
+    async def note(self, lease: Lease) -> None:
+        """Write down the lease's progress."""
+        ...
+
+    async def settle(self, lease: Lease, letters: Sequence[DeadLetter]) -> bool:
+        """Forget the batch and keep *letters*, both or neither.
+
+        Returns:
+            False if the lease was lost: another one owns the batch now.
+        """
+        ...
+
+    async def bury(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep *letters* of events whose batch goes on."""
+        ...
+
+    def dead_letters(self, lane: str | None = None) -> AsyncIterator[DeadLetter]:
+        """Iterate over the letters, oldest first, of one lane or of all."""
+        ...
+
+    async def retire(self, lane: str) -> bool:
+        """Say at the end of a run whether the lane's batches outlive it; forget them if not."""
+        ...
+
+    async def exhume(self, lane: str | None, message_ids: frozenset[str] | None) -> list[DeadLetter]:
+        """Take letters out: those with these ids, or all."""
+        ...

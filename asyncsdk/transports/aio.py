@@ -1,0 +1,157 @@
+"""The transport on aiohttp: the one room of the sending side that knows it.
+
+aiohttp is imported when the transport opens, not with the package: it takes a quarter of a second.
+All its errors end here, as ours, without their text: their `repr` shows headers, and so the key.
+"""
+
+from __future__ import annotations
+
+import ssl
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+from asyncsdk.errors import RequestTimeoutError, TransportError
+from asyncsdk.seams import HttpRequest, HttpResponse
+
+if TYPE_CHECKING:
+    import aiohttp
+
+#: Bytes of an answer that are read; no ingestion answer needs more.
+MAX_ANSWER = 65_536
+
+#: Seconds that an idle connection is kept: shorter than the load balancers' usual minute, so
+#: that it is us who close it.
+KEEP_ALIVE = 15.0
+#: Seconds that a resolved name is kept.
+KEEP_NAMES = 60
+
+_NO_GUESSING = {"Accept-Encoding": "identity"}
+
+
+class AiohttpTransport:
+    """Send requests with aiohttp; certificates are verified, redirects never followed.
+
+    Args:
+        ssl_context: Another trust store than the system's, for a private authority.
+        proxy: The URL of an HTTP proxy.
+        trust_env: Whether `HTTPS_PROXY` and the like are obeyed.
+    """
+
+    def __init__(
+        self,
+        *,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+        trust_env: bool = False,
+    ) -> None:
+        self._ssl = ssl_context
+        self._proxy = proxy
+        self._trust_env = trust_env
+        self._session: aiohttp.ClientSession | None = None  # this is all that changes
+
+    async def open(self) -> None:
+        """Make a session on the running loop."""
+        import aiohttp
+
+        await self.close()
+        watch = aiohttp.TraceConfig()
+        watch.on_connection_reuseconn.append(_reused)
+        watch.freeze()
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                ssl=True if self._ssl is None else self._ssl,
+                keepalive_timeout=KEEP_ALIVE,
+                ttl_dns_cache=KEEP_NAMES,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=self._trust_env,
+            trace_configs=[watch],
+            headers=_NO_GUESSING,
+        )
+
+    async def close(self) -> None:
+        """Close the session and its connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """Send *request*; a kept connection that turns out dead is replaced once, at once.
+
+        Raises:
+            TransportError: No whole answer was received.
+        """
+        import aiohttp
+
+        history = SimpleNamespace(reused=False)
+        try:
+            try:
+                return await self._exchange(request, history)
+            except (aiohttp.ServerDisconnectedError, ConnectionError):
+                # The other side had closed the idle connection: no byte of an answer came.
+                if not history.reused:
+                    raise
+                return await self._exchange(request, SimpleNamespace(reused=False))
+        except TimeoutError:
+            raise RequestTimeoutError(
+                f"no whole answer within {request.timeout:g} s", retryable=True
+            ) from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise TransportError(_plain_words(error), retryable=True) from None
+
+    async def _exchange(self, request: HttpRequest, history: SimpleNamespace) -> HttpResponse:
+        import aiohttp
+
+        if self._session is None:
+            raise OSError("the transport is not open")
+        async with self._session.request(
+            request.method,
+            request.url,
+            data=request.body,
+            headers=request.headers,
+            allow_redirects=False,
+            proxy=self._proxy,
+            timeout=aiohttp.ClientTimeout(total=request.timeout or None, ceil_threshold=1e9),
+            trace_request_ctx=history,
+        ) as response:
+            body = await _read(response.content)
+            if len(body) > MAX_ANSWER:
+                response.close()  # what was not read must not be taken for the next answer
+            return HttpResponse(
+                status=response.status,
+                headers={name.lower(): value for name, value in response.headers.items()},
+                body=body[:MAX_ANSWER],
+            )
+
+
+async def _read(content: aiohttp.StreamReader) -> bytes:
+    """Read to the end, or a little beyond the bound: a truncated answer is then an error."""
+    parts: list[bytes] = []
+    size = 0
+    while size <= MAX_ANSWER:
+        part = await content.read(MAX_ANSWER + 1 - size)
+        if not part:
+            break
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)
+
+
+async def _reused(
+    _session: aiohttp.ClientSession,
+    context: SimpleNamespace,
+    _params: aiohttp.TraceConnectionReuseconnParams,
+) -> None:
+    history = context.trace_request_ctx
+    history.reused = True
+
+
+def _plain_words(error: BaseException) -> str:
+    """Name the trouble without the library's own text, which may show headers."""
+    cause = error if isinstance(error, OSError) else error.__cause__
+    if isinstance(cause, ssl.SSLError):
+        return f"TLS: {cause.reason or 'handshake failed'}"
+    if isinstance(cause, OSError) and cause.strerror:
+        return str(cause.strerror)
+    return f"no answer ({type(error).__name__})"

@@ -1,0 +1,75 @@
+"""The transport of last resort: a plain blocking POST.
+
+At the interpreter's exit no thread can be started any more, so aiohttp cannot resolve a name; the
+standard library's client can. It blocks the loop that it runs on, which then has nothing else to do.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from asyncsdk.errors import RequestTimeoutError, TransportError
+from asyncsdk.seams import HttpRequest, HttpResponse
+
+_MAX_ANSWER = 65_536
+
+
+class BlockingTransport:
+    """Send requests one by one with the standard library, within a budget of time.
+
+    Args:
+        ssl_context: Another trust store than the system's.
+        budget: Seconds for all requests together.
+    """
+
+    def __init__(self, *, ssl_context: ssl.SSLContext | None, budget: float) -> None:
+        self._ssl = ssl_context
+        self._until = time.monotonic() + budget
+
+    async def open(self) -> None:
+        """Be ready: every request has a connection of its own."""
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """Send *request*, blocking.
+
+        Raises:
+            TransportError: No whole answer was received within what is left of the budget.
+        """
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise RequestTimeoutError("no time is left", retryable=True)
+        seconds = min(left, request.timeout or left)
+        parts = urlsplit(request.url)
+        connection = self._connection(parts.scheme, parts.hostname or "", parts.port, seconds)
+        try:
+            connection.request(request.method, parts.path, request.body, dict(request.headers))
+            answer = connection.getresponse()
+            return HttpResponse(
+                status=answer.status,
+                headers={name.lower(): value for name, value in answer.getheaders()},
+                body=answer.read(_MAX_ANSWER),
+            )
+        except TimeoutError:
+            raise RequestTimeoutError(
+                f"no whole answer within {seconds:.1f} s", retryable=True
+            ) from None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise TransportError(f"no answer ({type(error).__name__})", retryable=True) from None
+        finally:
+            connection.close()
+
+    def _connection(
+        self, scheme: str, host: str, port: int | None, seconds: float
+    ) -> http.client.HTTPConnection:
+        if scheme == "http":
+            return http.client.HTTPConnection(host, port, timeout=seconds)
+        context = self._ssl or ssl.create_default_context()
+        make: Callable[..., http.client.HTTPConnection] = http.client.HTTPSConnection
+        return make(host, port, timeout=seconds, context=context)

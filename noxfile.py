@@ -1,0 +1,73 @@
+"""What "good" means here: `nox` runs everything that CI runs, cheap checks first."""
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "virtualenv"  # pip inside: it sees this machine's settings
+nox.options.error_on_missing_interpreters = True
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "imports", "types", "demo", "tests"]
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+
+PACKAGE = ("-e", ".[fast]")
+
+
+def install(session: nox.Session, *groups: str, also: tuple[str, ...] = ()) -> None:
+    """Install the dependency *groups*, in the versions of constraints.txt."""
+    wanted = nox.project.dependency_groups(PYPROJECT, *groups)
+    session.install("-c", "constraints.txt", *wanted, *also)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check form, habits and that each test says what it promises."""
+    install(session, "lint")
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("interrogate", "tests")
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Check that the rooms import each other in one direction only."""
+    install(session, "imports", also=PACKAGE)
+    session.run("lint-imports", "--no-cache", "--no-logo")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types as mypy sees them, as pyright does, and as users get them."""
+    install(session, "types", "tests", "bench", also=PACKAGE)
+    session.run("mypy")
+    session.run("pyright")
+    session.run("pyright", "--verifytypes", "asyncsdk", "--ignoreexternal")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Send real events through the real pipeline to an embedded collector.
+
+    Installed as a user's `pip install` would: built, with the core dependencies alone.
+    """
+    install(session, also=(".",))
+    session.run("python", "-m", "asyncsdk", "demo", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests under coverage; arguments after `--` go to pytest and lift the gate."""
+    install(session, "tests", also=PACKAGE)
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    gate = ("--fail-under=0",) if session.posargs else ()
+    session.run("coverage", "report", *gate)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure what a call costs, beside the systems' own SDKs; not part of the default run."""
+    install(session, "bench", also=PACKAGE)
+    session.run("python", "-m", "benchmarks", *session.posargs)

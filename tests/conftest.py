@@ -1,0 +1,25 @@
+"""What holds for every test: asyncio, no deadlines for examples, more time for the whole way."""
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import settings
+
+WHOLE_WAY_SECONDS = 120
+
+# Shared machines stall; how long one example takes is no promise of ours.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run coroutine tests on asyncio alone: it is what the package promises."""
+    return "asyncio"
+
+
+def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+    """Give tests of the whole way more time, unless they name a limit of their own."""
+    for item in items:
+        if item.get_closest_marker("whole_way") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(WHOLE_WAY_SECONDS))
