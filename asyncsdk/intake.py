@@ -74,6 +74,7 @@ class Door:
         self._chunk: Chunk | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._hears = False  # whether others wake the owner when they leave something
         self.queue: asyncio.Queue[Chunk] = asyncio.Queue()
 
     # The owner's side.
@@ -84,13 +85,21 @@ class Door:
         while not waiting.empty():
             self.queue.put_nowait(waiting.get_nowait())
         self._loop = loop
+        self._hears = True
         self._timer = None
         self.drain()
         if self._chunk is not None and self._timer is None:
             self._arm(self._options.flush_interval)
 
+    def close(self) -> None:
+        """Admit what was left until now; what is left from here on waits for the next run."""
+        self.drain()
+        self._hears = False
+        self.seal()
+
     def unbind(self) -> None:
         """Belong to no loop: calls leave their events until the next one comes."""
+        self._hears = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -260,7 +269,7 @@ class Door:
         self.left_bytes += len(encoded.data)
         self.left.append((encoded, place))
         loop = self._loop
-        if loop is not None and not self._wake_ups:
+        if loop is not None and self._hears and not self._wake_ups:
             self._wake_ups = 1
             try:
                 loop.call_soon_threadsafe(self.drain)

@@ -120,7 +120,7 @@ def check_text(field: str, value: object) -> str:
         return str(value)
     if value is None or value == "":
         raise ValidationError(f"{field}: a text that is not empty is needed")
-    _refuse(field, "a text", value)
+    return _refuse(field, "a text", value)
 
 
 def check_optional_text(field: str, value: object) -> None:
@@ -157,18 +157,18 @@ def check_object(field: str, value: object) -> None:
         _refuse(field, "an object (a dict or another mapping)", value)
 
 
-def check_consent(value: object) -> None:
+def check_consent(field: str, value: object) -> None:
     """Refuse *value* unless it is None, a bool or a mapping of purposes to bools.
 
     Raises:
-        ValidationError: Naming the rule and the value's type.
+        ValidationError: Naming *field*, the rule and the value's type.
     """
     if isinstance(value, Mapping):
         wrong = next((grant for grant in value.values() if not isinstance(grant, bool)), None)
         if wrong is not None:
-            _refuse("consent", "a bool for each purpose", wrong)
+            _refuse(field, "a bool for each purpose", wrong)
     elif value is not None and not isinstance(value, bool):
-        _refuse("consent", "a bool or a mapping of purposes to bools", value)
+        _refuse(field, "a bool or a mapping of purposes to bools", value)
 
 
 def same_id(user_id: Id | None, external_id: Id | None) -> Id | None:

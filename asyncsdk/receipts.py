@@ -52,6 +52,7 @@ class Outcome(Struct, frozen=True):
 
 
 PENDING = Outcome(State.PENDING)
+STORED = Outcome(State.STORED)
 DELIVERED = Outcome(State.DELIVERED)
 
 #: Drops that the application chose: `delivered()` returns them instead of raising.
@@ -160,7 +161,7 @@ class Place(Struct):
 class Desk(Protocol):
     """What a receipt needs of the client to wait."""
 
-    async def wait_delivered(self, places: list[Place], timeout: float | None) -> None:  # noqa: ASYNC109
+    async def wait_delivered(self, places: list[Place], timeout: float | None) -> None:
         """Wait until every place is settled; raise TimeoutError after *timeout* seconds."""
         ...
 
@@ -205,7 +206,7 @@ class Receipt:
         """How it fared, per destination."""
         return {place.lane: place.look() for place in self._places}
 
-    async def delivered(self, timeout: float | None = None) -> Outcome:  # noqa: ASYNC109
+    async def delivered(self, timeout: float | None = None) -> Outcome:
         """Wait until the event is settled everywhere and return how.
 
         Seals the open chunk instead of sitting out `flush_interval`.
@@ -366,6 +367,8 @@ class Ledger:
             self.rejected += count
         elif outcome.state is State.DEAD:
             self.dead += count
+        elif outcome.state is State.STORED:
+            self.stored += count
         else:
             self._dropped[outcome.reason] = self._dropped.get(outcome.reason, 0) + count
 
@@ -421,6 +424,4 @@ def add_up(lanes: Mapping[str, LaneStatistics]) -> Statistics:
     )
 
 
-_SUMMED = tuple(
-    field.name for field in structs.fields(LaneStatistics) if field.type is int
-)
+_SUMMED = tuple(field.name for field in structs.fields(LaneStatistics) if field.type is int)

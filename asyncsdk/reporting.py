@@ -79,7 +79,11 @@ class Reporter:
 
     def drop(self, lane: str, reason: str, count: int = 1) -> None:
         """Say that *count* events for *lane* were dropped."""
-        self.say(f"drop {lane} {reason}", f"{lane}: dropped {{count}} events ({_WORDS.get(reason, reason)})", count=count)
+        self.say(
+            f"drop {lane} {reason}",
+            f"{lane}: dropped {{count}} events ({_WORDS.get(reason, reason)})",
+            count=count,
+        )
         if self._on_drop is not None:
             self._call("on_drop", lambda hook: hook(reason, count), self._on_drop)
 

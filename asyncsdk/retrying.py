@@ -70,7 +70,12 @@ class Pace(Struct, frozen=True, kw_only=True):
         return Pace(width=min(concurrency, max(self.width, 1) * 2))
 
     def after_failure(
-        self, options: LaneOptions, *, started: float, now: float, spread: float,
+        self,
+        options: LaneOptions,
+        *,
+        started: float,
+        now: float,
+        spread: float,
         retry_after: float | None,
     ) -> Pace:
         """Rest, then probe with a single request.
@@ -198,11 +203,11 @@ def _parts(step: Step, again: list[int], *, named: bool) -> Step:
     if named and (step.rejected or step.delivered):
         return step
     if len(again) == 1:
-        return structs.replace(step, rejected=[*step.rejected, (again[0], again[0] + 1)], parcels=())
+        return structs.replace(
+            step, rejected=[*step.rejected, (again[0], again[0] + 1)], parcels=()
+        )
     half = len(again) // 2
-    return structs.replace(
-        step, parcels=[_ranges(again[:half]), _ranges(again[half:])], split=True
-    )
+    return structs.replace(step, parcels=[_ranges(again[:half]), _ranges(again[half:])], split=True)
 
 
 def _ranges(indexes: Sequence[int]) -> list[Range]:

@@ -365,6 +365,8 @@ class Store(Protocol):
         """Say at the end of a run whether the lane's batches outlive it; forget them if not."""
         ...
 
-    async def exhume(self, lane: str | None, message_ids: frozenset[str] | None) -> list[DeadLetter]:
+    async def exhume(
+        self, lane: str | None, message_ids: frozenset[str] | None
+    ) -> list[DeadLetter]:
         """Take letters out: those with these ids, or all."""
         ...

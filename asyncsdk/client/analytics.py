@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
-from collections.abc import AsyncIterator, Generator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Unpack
 
 from asyncsdk.client.binding import Binding
+from asyncsdk.client.calls import Calls
 from asyncsdk.client.checking import (
     Bound,
-    Common,
-    CommonWithUser,
     apply_common,
     bound_to,
     calling_place,
@@ -58,7 +55,7 @@ from asyncsdk.seams import DeadLetter, Destination, Encoded, Unsupported
 from asyncsdk.transports import AiohttpTransport
 
 
-class AsyncAnalytics:
+class AsyncAnalytics(Calls):
     """Say what happens in an application to one or several analytics systems.
 
     The calls (`track`, `identify`, …) are plain functions: they take microseconds, do no IO and
@@ -100,6 +97,7 @@ class AsyncAnalytics:
                 outside=self._outside,
                 reporter=self._reporter,
                 budget=budget,
+                deliver=settings.deliver,
             )
             for destination in destinations
         ]
@@ -127,212 +125,12 @@ class AsyncAnalytics:
         from asyncsdk.client.environment import read_environment
 
         destination, found = read_environment(prefix, os.environ)
-        return cls(destination, **{**found, **options})
-
-    # The calls.
-
-    def track(
-        self,
-        event: str | Event,
-        *,
-        properties: Object | None = None,
-        **common: Unpack[CommonWithUser],
-    ) -> Receipt:
-        """Say that something happened.
-
-        Args:
-            event: Its name, not empty; or a typed `Event`, whose fields are the properties.
-            properties: Facts about it.
-            common: See `CommonWithUser`; an id is needed, given or bound.
-
-        Raises:
-            ValidationError: An argument breaks a rule (with ``invalid="raise"``).
-            QueueFullError: The queue is full (with ``overflow="raise"``).
-        """
-        return self._call("track", common, event=event, properties=properties)
-
-    def identify(
-        self,
-        user_id: Id | None = None,
-        *,
-        traits: Object | None = None,
-        **common: Unpack[Common],
-    ) -> Receipt:
-        """Say who a user is.
-
-        Args:
-            user_id: Who; may be left out if an `anonymous_id` is given or bound.
-            traits: Facts about the user.
-            common: See `Common`.
-
-        Raises:
-            ValidationError: An argument breaks a rule (with ``invalid="raise"``).
-            QueueFullError: The queue is full (with ``overflow="raise"``).
-        """
-        return self._call("identify", common, user_id=user_id, traits=traits)
-
-    def page(
-        self,
-        name: str | None = None,
-        *,
-        category: str | None = None,
-        properties: Object | None = None,
-        **common: Unpack[CommonWithUser],
-    ) -> Receipt:
-        """Say that a page was viewed.
-
-        Args:
-            name: Its name.
-            category: Its category.
-            properties: Facts about it, such as ``url``, ``title``, ``referrer``.
-            common: See `CommonWithUser`; an id is needed, given or bound.
-
-        Raises:
-            ValidationError: An argument breaks a rule (with ``invalid="raise"``).
-            QueueFullError: The queue is full (with ``overflow="raise"``).
-        """
-        return self._call("page", common, name=name, category=category, properties=properties)
-
-    def screen(
-        self,
-        name: str | None = None,
-        *,
-        category: str | None = None,
-        properties: Object | None = None,
-        **common: Unpack[CommonWithUser],
-    ) -> Receipt:
-        """Say that a screen of an app was viewed.
-
-        Args:
-            name: Its name.
-            category: Its category.
-            properties: Facts about it.
-            common: See `CommonWithUser`; an id is needed, given or bound.
-
-        Raises:
-            ValidationError: An argument breaks a rule (with ``invalid="raise"``).
-            QueueFullError: The queue is full (with ``overflow="raise"``).
-        """
-        return self._call("screen", common, name=name, category=category, properties=properties)
-
-    def group(
-        self,
-        group_id: Id,
-        *,
-        traits: Object | None = None,
-        group_type: str | None = None,
-        **common: Unpack[CommonWithUser],
-    ) -> Receipt:
-        """Say that a user belongs to a group.
-
-        Args:
-            group_id: Which group; 0 and the empty text name none.
-            traits: Facts about the group.
-            group_type: What kind of group, for systems that tell kinds apart.
-            common: See `CommonWithUser`; an id is needed, given or bound.
-
-        Raises:
-            ValidationError: An argument breaks a rule (with ``invalid="raise"``).
-            QueueFullError: The queue is full (with ``overflow="raise"``).
-        """
-        return self._call(
-            "group", common, group_id=group_id, traits=traits, group_type=group_type
-        )
-
-    def group_identify(
-        self,
-        group_type: str,
-        group_key: Id,
-        properties: Object | None = None,
-        **common: Unpack[CommonWithUser],
-    ) -> Receipt:
-        """Say what a group is, as PostHog does; no user is needed.
-
-        Args:
-            group_type: What kind of group, such as ``"company"``.
-            group_key: Which one.
-            properties: Facts about the group.
-            common: See `CommonWithUser`.
-
-        Raises:
-            ValidationError: An argument breaks a rule, or no destination has such a call.
-            QueueFullError: The queue is full (with ``overflow="raise"``).
-        """
-        return self._call(
-            "group_identify",
-            common,
-            group_type=group_type,
-            group_id=group_key,
-            properties=properties,
-        )
-
-    def alias(
-        self,
-        *,
-        previous_id: Id | None = None,
-        user_id: Id,
-        traits: Object | None = None,
-        **common: Unpack[Common],
-    ) -> Receipt:
-        """Say that two ids are one user.
-
-        Args:
-            previous_id: The id until now; some systems take `anonymous_id` instead.
-            user_id: The id from now on.
-            traits: Passed through where the system takes them.
-            common: See `Common`.
-
-        Raises:
-            ValidationError: An argument breaks a rule (with ``invalid="raise"``).
-            QueueFullError: The queue is full (with ``overflow="raise"``).
-        """
-        return self._call(
-            "alias", common, user_id=user_id, previous_id=previous_id, traits=traits
-        )
-
-    def capture(
-        self,
-        event: str | Event,
-        distinct_id: Id | None = None,
-        properties: Object | None = None,
-        *,
-        flags: Object | None = None,
-        send_feature_flags: bool = False,
-        disable_geoip: bool | None = None,
-        **common: Unpack[CommonWithUser],
-    ) -> Receipt:
-        """Say that something happened, in PostHog's words.
-
-        Other systems get a `track` with ``user_id = distinct_id``.
-
-        Args:
-            event: Its name, not empty; or a typed `Event`.
-            distinct_id: Who.
-            properties: Facts about it.
-            flags: Feature flags that were evaluated already (PostHog).
-            send_feature_flags: Whether to evaluate and send them (PostHog).
-            disable_geoip: Whether PostHog is not to look up the address.
-            common: See `CommonWithUser`.
-
-        Raises:
-            ValidationError: An argument breaks a rule (with ``invalid="raise"``).
-            QueueFullError: The queue is full (with ``overflow="raise"``).
-        """
-        if distinct_id is not None:
-            common["user_id"] = distinct_id
-        return self._call(
-            "track",
-            common,
-            event=event,
-            properties=properties,
-            flags=flags,
-            send_feature_flags=send_feature_flags,
-            disable_geoip=disable_geoip,
-        )
+        found.update(options)
+        return cls(destination, **found)
 
     # The way of a call.
 
-    def _call(self, kind: Kind, common: Mapping[str, Any], **own: Any) -> Receipt:
+    def _say(self, kind: Kind, common: Mapping[str, Any], **own: Any) -> Receipt:
         refuse_unknown(common)
         message_id, now = self._outside.stamp()
         message = Message(kind, message_id, now)
@@ -377,6 +175,8 @@ class AsyncAnalytics:
             if kept is None:
                 return self._turned_away(message, reason)
             message = kept
+            if not self._still_right(message):
+                return self._turned_away(message, "hook_failed")
         posting = Posting(message, strict=settings.strict, reporter=self._reporter)
         found: list[tuple[Lane, Encoded]] = []
         skipped: list[tuple[Lane, Unsupported]] = []
@@ -391,6 +191,17 @@ class AsyncAnalytics:
         if posting.coerced:
             posting.tell([lane for lane, _ in found])
         return self._hand_over(message.message_id, found)
+
+    def _still_right(self, message: Message) -> bool:
+        """Say whether hooks left an event that may be sent: without an id it would poison others."""
+        try:
+            for name in ("properties", "traits", "context", "integrations", "groups"):
+                check_object(name, getattr(message, name))
+            _check_whole(message)
+        except ValidationError as error:
+            self._reporter.once("hook before_send result", f"before_send broke an event: {error}")
+            return False
+        return True
 
     def _skip(
         self, skipped: list[tuple[Lane, Unsupported]], found: list[tuple[Lane, Encoded]]
@@ -456,7 +267,7 @@ class AsyncAnalytics:
         await self._runner.start().ready.wait()
         return self
 
-    async def flush(self, timeout: float | None = None) -> FlushResult:  # noqa: ASYNC109
+    async def flush(self, timeout: float | None = None) -> FlushResult:
         """Wait until everything accepted before this call is settled.
 
         Or until its round of retries is spent, or *timeout* is over; a lane that stands still
@@ -471,7 +282,7 @@ class AsyncAnalytics:
         """
         return await self._runner.flush(timeout)
 
-    async def shutdown(self, timeout: float | None = None) -> FlushResult:  # noqa: ASYNC109
+    async def shutdown(self, timeout: float | None = None) -> FlushResult:
         """Deliver what waits, then end this run; the next call opens another one.
 
         A back-off of ours is cut short; a pause that a server asked for is not. What is left at
@@ -528,9 +339,7 @@ class AsyncAnalytics:
         async for letter in self._settings.store.dead_letters(destination):
             yield letter
 
-    async def replay(
-        self, *message_ids: str, destination: str | None = None
-    ) -> int:
+    async def replay(self, *message_ids: str, destination: str | None = None) -> int:
         """Put dead letters back to the end of the queue, with their ids; return how many.
 
         They are tried as if they were new; each counts as accepted once more.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
@@ -100,7 +100,7 @@ def check_bound(bound: Bound) -> None:
     check_id("session_id", bound.session_id)
     check_object("context", bound.context)
     check_object("groups", bound.groups)
-    check_consent(bound.consent)
+    check_consent("consent", bound.consent)
 
 
 def merge(outer: Bound | None, inner: Bound) -> Bound:
@@ -148,22 +148,25 @@ def apply_common(message: Message, common: Mapping[str, Any]) -> bool:
     for name, value in common.items():
         if value is None:
             continue
-        if name in _IDS:
-            check_id(name, value)
-        elif name in _OBJECTS:
-            check_object(name, value)
-        elif name == "timestamp":
-            value, naive = read_timestamp(value)
+        if name == "timestamp":
+            message.timestamp, naive = read_timestamp(value)
         elif name == "message_id":
-            value = str(value) if isinstance(value, UUID) else check_text(name, value)
+            message.message_id = str(value) if isinstance(value, UUID) else check_text(name, value)
         else:
-            check_consent(value)
-        setattr(message, name, value)
+            _CHECK[name](name, value)
+            setattr(message, name, value)
     return naive
 
 
-_IDS = frozenset({"user_id", "anonymous_id", "session_id"})
-_OBJECTS = frozenset({"context", "integrations", "groups"})
+_CHECK: dict[str, Callable[[str, object], None]] = {
+    "user_id": check_id,
+    "anonymous_id": check_id,
+    "session_id": check_id,
+    "context": check_object,
+    "integrations": check_object,
+    "groups": check_object,
+    "consent": check_consent,
+}
 
 
 def take_external_id(user_id: Id | None, common: dict[str, Any]) -> Id | None:

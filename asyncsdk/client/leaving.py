@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import os
 import signal
 import sys
@@ -165,10 +166,9 @@ def _keep(task: asyncio.Task[None]) -> None:
 
 
 async def _quietly(work: Callable[[], Any]) -> None:
-    try:
+    # The signal goes on, whatever becomes of the flush.
+    with contextlib.suppress(Exception):
         await work()
-    except Exception:  # noqa: BLE001, S110 - the signal goes on whatever becomes of the flush
-        pass
 
 
 def _drain_then_again(number: int) -> None:

@@ -17,7 +17,7 @@ from asyncsdk.client.settings import Hook, Settings
 from asyncsdk.delivery.lane import Lane
 from asyncsdk.errors import QueueFullError, ValidationError
 from asyncsdk.messages import Message
-from asyncsdk.receipts import Place, dropped
+from asyncsdk.receipts import Place
 from asyncsdk.reporting import Reporter
 from asyncsdk.seams import Encoded, Unsupported
 from asyncsdk.wire.encoding import Unencodable, looks_foreign

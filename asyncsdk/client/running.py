@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections.abc import Callable, Sequence
+
+import anyio
 
 from asyncsdk.client.settings import Settings
 from asyncsdk.delivery.keeping import Run
@@ -92,7 +93,10 @@ class Runner:
         if run is not None and not run.ended:
             self._check_loop(run)
             return run
-        if run is not None and self.pending:
+        return self._open()
+
+    def _open(self) -> Run:
+        if self._run is not None and self.pending:
             self._reporter.say(
                 "moved",
                 f"the event loop changed; {self.pending} events move to the new one",
@@ -118,30 +122,26 @@ class Runner:
                 code="wrong_loop",
             )
 
-    async def flush(self, timeout: float | None) -> FlushResult:  # noqa: ASYNC109
+    async def flush(self, timeout: float | None) -> FlushResult:
         """Wait as `AsyncAnalytics.flush` says."""
         if not self._alive() and not self.pending:
             return FlushResult()
         run = self.start()
         seconds = self._settings.shutdown_timeout if timeout is None else timeout
         before, began = self.statistics(), run.loop.time()
-        marks = [(lane, lane.mark()) for lane in self._lanes]
-        waits = [asyncio.ensure_future(lane.settle_round(mark)) for lane, mark in marks]
-        try:
-            await asyncio.wait(waits, timeout=None if seconds == math.inf else seconds)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+        with anyio.move_on_after(seconds):
+            async with anyio.create_task_group() as tasks:
+                for lane in self._lanes:
+                    tasks.start_soon(lane.settle_round, lane.mark())
         return self._result(before, run.loop.time() - began)
 
-    async def shutdown(self, timeout: float | None, *, for_good: bool) -> FlushResult:  # noqa: ASYNC109
+    async def shutdown(self, timeout: float | None, *, for_good: bool) -> FlushResult:
         """End the run as `AsyncAnalytics.shutdown` says."""
         if not self._alive():
-            if self.closed or not self.pending or running_loop() is None:
+            if not self.pending or running_loop() is None:
                 self.closed = self.closed or for_good
                 return self._last
-            self.start()
+            self._open()
         run = self._run
         assert run is not None  # noqa: S101 - it is alive
         self._check_loop(run)

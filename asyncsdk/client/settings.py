@@ -6,7 +6,7 @@ import inspect
 import os
 import ssl as ssl_module
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import msgspec
 from msgspec import Struct, structs
@@ -29,6 +29,7 @@ from asyncsdk.reporting import DropHook, ErrorHook, EventHook
 from asyncsdk.seams import Store, Transport
 from asyncsdk.stores import MemoryStore
 
+Invalid = Literal["raise", "drop"]
 Hook = Callable[[Message], Message | None]
 
 _LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
@@ -45,7 +46,7 @@ class Options(TypedDict, total=False):
     max_queue_bytes: int
     max_total_bytes: int
     overflow: Overflow
-    invalid: str
+    invalid: Invalid
     strict: bool
     max_retries: int
     retry_base: float
@@ -82,7 +83,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     delivery: Delivery = Delivery()
     max_total_bytes: int = 256 * 1024 * 1024
-    invalid: str = "raise"
+    invalid: Invalid = "raise"
     strict: bool = False
     enabled: bool = True
     deliver: bool = True
@@ -136,7 +137,7 @@ def read(options: Mapping[str, Any]) -> Settings:
 
 
 def _hooks(value: Any) -> tuple[Hook, ...]:
-    hooks = (value,) if callable(value) else tuple(value or ())
+    hooks: tuple[Any, ...] = (value,) if callable(value) else tuple(value or ())
     for hook in hooks:
         if not callable(hook):
             raise ConfigurationError(
@@ -179,7 +180,9 @@ def _context(name: str, value: Any) -> None:
 
 
 def _proxy(name: str, value: Any) -> None:
-    if value is not None and not (isinstance(value, str) and value.startswith(("http://", "https://"))):
+    if value is not None and not (
+        isinstance(value, str) and value.startswith(("http://", "https://"))
+    ):
         raise ConfigurationError(f"{name}: the URL of an HTTP proxy is needed")
 
 
@@ -216,6 +219,7 @@ _CHECKS: dict[str, Callable[[str, Any], None]] = {
     "proxy": _proxy,
     "trust_env": check_bool,
 }
+
 
 def environment(prefix: str, environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the variables that begin with *prefix*, without it, in lower case."""

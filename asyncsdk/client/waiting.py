@@ -20,7 +20,7 @@ class Desk:
         self._lanes = lanes
         self._runner = runner
 
-    async def wait_delivered(self, places: list[Place], timeout: float | None) -> None:  # noqa: ASYNC109
+    async def wait_delivered(self, places: list[Place], timeout: float | None) -> None:
         """Wait until every place is settled.
 
         Raises:
@@ -45,7 +45,7 @@ class Desk:
         if any(door.sealed for door in doors):
             for door in doors:
                 door.sealed = False
-            yield
+            yield None
         while any(door.crowded for door in doors):
             for door in doors:
                 door.seal()

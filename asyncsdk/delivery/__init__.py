@@ -1,9 +1,9 @@
 """Delivery: one lane per destination, from the door to the settled event.
 
-    lane      owns the door, the tasks and the pace; the write loop
-    sending   the send loop: take, send, judge, decide, settle
-    custody   which events of which chunks a batch holds, and settling them
-    packing   compression, in the loop or beside it
-    keeping   the one task in which all others nest, and how a run ends
-    leaving   the last resort at the interpreter's exit: a plain blocking POST
+lane      owns the door, the tasks and the pace; the write loop
+sending   the send loop: take, send, judge, decide, settle
+custody   which events of which chunks a batch holds, and settling them
+packing   compression, in the loop or beside it
+keeping   the one task in which all others nest, and how a run ends
+leaving   the last resort at the interpreter's exit: a plain blocking POST
 """

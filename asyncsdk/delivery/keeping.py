@@ -121,7 +121,7 @@ class Run:
                 )
             with anyio.move_on_after(_AFTER_FAILURE):
                 await self._asked_to_end.wait()
-                return
+                return None
 
     async def _keep_store(
         self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
@@ -135,10 +135,12 @@ class Run:
 
     async def _drain(self) -> None:
         """Deliver what can be delivered in `exit_drain` seconds, with tasks of our own."""
-        if self._asked_to_end.is_set() or not any(lane.door.pending for lane in self._lanes):
+        if not any(lane.door.pending for lane in self._lanes):
             return
+        deadline = self.loop.time() + self._exit_drain
+        ending = self._asked_to_end.is_set()
+        self._deadline = min(self._deadline, deadline) if ending else deadline
         self._asked_to_end.set()
-        self._deadline = self.loop.time() + self._exit_drain
         with anyio.CancelScope(shield=True, deadline=self._deadline + _CLOSING):
             await self._deliver()
 

@@ -28,7 +28,7 @@ from asyncsdk.errors import DeliveryError
 from asyncsdk.intake import Budget, Chunk, Door
 from asyncsdk.options import LaneOptions
 from asyncsdk.outside import Bell, Outside
-from asyncsdk.receipts import Fates, LaneStatistics, dropped
+from asyncsdk.receipts import STORED, Fates, LaneStatistics, dropped
 from asyncsdk.reporting import Reporter
 from asyncsdk.retrying import Move, Pace
 from asyncsdk.seams import Batch, DeadLetter, Destination, Store, Transport, Verdict
@@ -50,7 +50,9 @@ class Lane:
         outside: Outside,
         reporter: Reporter,
         budget: Budget,
+        deliver: bool = True,
     ) -> None:
+        self._deliver = deliver
         self.destination = destination
         self.options = options
         self.name = destination.name
@@ -78,13 +80,14 @@ class Lane:
     async def run(self) -> None:
         """Deliver until cancelled; a crash is logged once and the lane starts again."""
         self.packer = Packer(in_loop=self.at_exit)
+        self.pace = self.pace.hurried()
         while True:
             try:
                 self._in_flight = 0
                 await self.store.recover(self.name)
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._write, name=f"asyncsdk {self.name} write")
-                    for number in range(self.options.concurrency):
+                    for number in range(self.options.concurrency if self._deliver else 0):
                         name = f"asyncsdk {self.name} send {number}"
                         tasks.start_soon(send_for_ever, self, name=name)
             except Exception as error:  # noqa: BLE001 - a crash here must never reach the host
@@ -110,8 +113,12 @@ class Lane:
                 if self._next is None:
                     self._next = await self.door.queue.get()
                 self._forming = self._form()
-            await self.store.append(self.name, self._forming)
+            batch = self._forming
+            await self.store.append(self.name, batch)
             self._forming = None
+            if not self._deliver:
+                self.custody.settle(batch, 0, len(batch.events), STORED)
+                self.custody.forget(batch.key)
 
     def _form(self) -> Batch:
         """Form one batch of as many waiting chunks as fit together."""
@@ -220,7 +227,9 @@ class Lane:
             f"path of {self.destination!r}",
             level=logging.ERROR,
         )
-        self.reporter.event("flush_failed", destination=self.name, reason=reason, status=verdict.status)
+        self.reporter.event(
+            "flush_failed", destination=self.name, reason=reason, status=verdict.status
+        )
         # Whoever flushes need not wait for a lane that stands still.
         self._moved.ring()
         for fates in list(self.door.unsettled):
@@ -262,12 +271,11 @@ class Lane:
     async def finish(self, deadline: float) -> None:
         """Deliver everything, until *deadline* on the loop's clock or until it is in vain."""
         began = self.now
-        self.door.drain()
-        self.door.seal()
+        self.door.close()
         self.pace = self.pace.hurried()
         self._moved.ring()
         while self.door.held_events and self.now < deadline:
-            if self.pace.hopeless(began=began, deadline=deadline):
+            if not self._in_flight and self.pace.hopeless(began=began, deadline=deadline):
                 return
             await self._moved.wait(deadline - self.now)
 
@@ -293,10 +301,7 @@ class Lane:
         for letter in letters:
             together.setdefault((letter.route, letter.key), []).append(letter)
         for (route, key), group in together.items():
-            if len(group) != group[0].among:
-                ids = ":".join(letter.message_id for letter in group)
-                key = derive_key(f"{key}:{ids}", 0, len(group))
-            self.door.readmit(route, [letter.data for letter in group], key)
+            self.door.readmit(route, [letter.data for letter in group], _key_of(key, group))
         return len(letters)
 
     def view(self) -> LaneStatistics:
@@ -319,3 +324,11 @@ class Lane:
     def _evicted(self, count: int) -> None:
         self.reporter.drop(self.name, "queue_full", count)
         self._moved.ring()
+
+
+def _key_of(key: str, group: list[DeadLetter]) -> str:
+    """Return the key under which *group* goes again: its own if the whole request is there."""
+    if len(group) == group[0].among:
+        return key
+    ids = ":".join(letter.message_id for letter in group)
+    return derive_key(f"{key}:{ids}", 0, len(group))

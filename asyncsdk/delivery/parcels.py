@@ -94,9 +94,7 @@ class Parcel(Struct, frozen=True):
 def whole(leases: Sequence[Lease]) -> Parcel:
     """Return the parcel of all that is open in *leases*."""
     return Parcel(
-        tuple(
-            Part(lease, start, stop) for lease in leases for start, stop in lease.progress.open
-        )
+        tuple(Part(lease, start, stop) for lease in leases for start, stop in lease.progress.open)
     )
 
 

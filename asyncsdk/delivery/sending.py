@@ -101,9 +101,7 @@ async def _exchange(lane: Lane, parcel: Parcel) -> Verdict:
     )
     lane.sent(len(packed), again=attempt > 1)
     try:
-        response = await lane.transport.send(
-            structs.replace(request, timeout=lane.options.timeout)
-        )
+        response = await lane.transport.send(structs.replace(request, timeout=lane.options.timeout))
     except TransportError as error:
         return Verdict(fate=Fate.AGAIN, reason=str(error), code=error.code)
     return destination.judge(parcel.route, response, parcel.count)
@@ -115,7 +113,7 @@ async def _act(lane: Lane, trip: Trip, parcel: Parcel, verdict: Verdict, started
     step = decide(verdict, parcel.count, attempts=attempts, max_retries=lane.options.max_retries)
     if step.move is Move.ON:
         parcel.count_from(0)
-    if lane.too_old(parcel) and step.move is Move.PAUSE:
+    if step.move in (Move.PAUSE, Move.STOP) and lane.too_old(parcel):
         step = structs.replace(step, move=Move.SPENT)
     await _settle(lane, trip, parcel, step, verdict, attempts)
     trip.parcels.popleft()
@@ -188,7 +186,9 @@ async def _reject(lane: Lane, guilty: Parcel, verdict: Verdict, attempts: int) -
         "see dead_letters()",
         count=guilty.count,
     )
-    lane.reporter.event("rejected", destination=lane.name, count=guilty.count, status=verdict.status)
+    lane.reporter.event(
+        "rejected", destination=lane.name, count=guilty.count, status=verdict.status
+    )
     lane.failed(error)
 
 
@@ -271,9 +271,7 @@ async def _insist(lane: Lane, write: Callable[[], Awaitable[T]]) -> T:
             await anyio.sleep(_STORE_PAUSE)
 
 
-def _letters(
-    lane: Lane, parcel: Parcel, outcome: Outcome, attempts: int
-) -> Sequence[DeadLetter]:
+def _letters(lane: Lane, parcel: Parcel, outcome: Outcome, attempts: int) -> Sequence[DeadLetter]:
     events = parcel.events
     now = lane.outside.now()
     letters: list[DeadLetter] = []
@@ -320,4 +318,6 @@ def error_of(verdict: Verdict, name: str) -> DeliveryError:
 def _why(verdict: Verdict) -> str:
     if verdict.status is None:
         return verdict.reason or "no answer"
-    return f"HTTP {verdict.status}: {verdict.reason}" if verdict.reason else f"HTTP {verdict.status}"
+    return (
+        f"HTTP {verdict.status}: {verdict.reason}" if verdict.reason else f"HTTP {verdict.status}"
+    )

@@ -50,7 +50,9 @@ def _split(option: str, url: str) -> SplitResult:
             f"{option}: an absolute http or https URL such as https://example.com is needed"
         )
     if parts.username is not None or parts.password is not None:
-        raise ConfigurationError(f"{option}: must not carry credentials; the key has its own option")
+        raise ConfigurationError(
+            f"{option}: must not carry credentials; the key has its own option"
+        )
     if parts.query or parts.fragment or " " in url:
         raise ConfigurationError(f"{option}: must not carry a query, a fragment or blanks")
     return parts

@@ -32,7 +32,12 @@ def judge_status(response: HttpResponse) -> Verdict:
     status = response.status
     if 200 <= status < 300:
         if is_page(response):
-            return Verdict(fate=Fate.AGAIN, reason="an HTML page instead of an answer", status=status, code="invalid_response")
+            return Verdict(
+                fate=Fate.AGAIN,
+                reason="an HTML page instead of an answer",
+                status=status,
+                code="invalid_response",
+            )
         return Verdict(fate=Fate.DELIVERED, status=status)
     return Verdict(
         fate=fate_of(status),

@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from msgspec import Raw, Struct
 
@@ -55,6 +55,21 @@ class _Event(Struct, omit_defaults=True):
     previousId: Any = None  # noqa: N815
 
 
+# The gateway's own limit is 4,096,000 bytes of the body before compression, and there is none
+# on the number of events. The Node SDK names events above 32 KB in its log and sends them.
+# Source: rudder-server f2655fb, gateway (checked 2026-11).
+_ROUTES: Mapping[str, RouteLimits] = {
+    "batch": RouteLimits(
+        max_events=50_000,
+        max_bytes=4_000_000,
+        event_overhead=len(_STAMP % b"") + _TIME_LENGTH + len("},"),
+        body_overhead=120,
+        warn_event_bytes=32 * 1024,
+    )
+}
+_DEFAULTS = Delivery(max_batch_bytes=460_800)
+
+
 @dataclass(frozen=True)
 class RudderStack:
     """Deliver to a RudderStack data plane.
@@ -80,24 +95,9 @@ class RudderStack:
     path: str = "/v1/batch"
     allow_insecure_http: bool = False
     name: str = ""
-    delivery: Delivery = Delivery()  # noqa: RUF009 - a frozen value
+    delivery: Delivery = field(default=Delivery(), repr=False)
     _url: str = field(init=False, repr=False)
     _headers: Mapping[str, str] = field(init=False, repr=False, compare=False)
-
-    wire_key: ClassVar[bool] = False
-    # The gateway's own limit is 4,096,000 bytes of the body before compression, and there is none
-    # on the number of events. The Node SDK names events above 32 KB in its log and sends them.
-    # Source: rudder-server f2655fb, gateway (checked 2026-11).
-    routes: ClassVar[Mapping[str, RouteLimits]] = {
-        "batch": RouteLimits(
-            max_events=50_000,
-            max_bytes=4_000_000,
-            event_overhead=len(_STAMP % b"") + _TIME_LENGTH + len("},"),
-            body_overhead=120,
-            warn_event_bytes=32 * 1024,
-        )
-    }
-    defaults: ClassVar[Delivery] = Delivery(max_batch_bytes=460_800)
 
     def __post_init__(self) -> None:
         """Check the fields and prepare what every request repeats."""
@@ -123,6 +123,21 @@ class RudderStack:
                 "User-Agent": f"asyncsdk/{__version__}",
             },
         )
+
+    @property
+    def wire_key(self) -> bool:
+        """A request may carry several batches: no key is on the wire."""
+        return False
+
+    @property
+    def routes(self) -> Mapping[str, RouteLimits]:
+        """The batch route's limits."""
+        return _ROUTES
+
+    @property
+    def defaults(self) -> Delivery:
+        """What the vendor's SDK does where nobody says otherwise."""
+        return _DEFAULTS
 
     def encode(self, message: Message) -> Encoded | Unsupported:
         """Turn *message* into the gateway's form.

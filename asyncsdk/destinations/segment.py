@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from msgspec import Raw, Struct
 
@@ -49,6 +49,20 @@ class _Event(Struct, omit_defaults=True):
     previousId: Any = None  # noqa: N815
 
 
+# Segment documents 500 KB a batch and 32 KB an event; its own SDKs aim at 475,000 bytes.
+# Source: Segment HTTP API (checked 2026-11).
+_ROUTES: Mapping[str, RouteLimits] = {
+    "batch": RouteLimits(
+        max_events=50_000,
+        max_bytes=500_000,
+        event_overhead=len("},"),
+        body_overhead=200,
+        warn_event_bytes=32 * 1024,
+    )
+}
+_DEFAULTS = Delivery(max_batch_bytes=475_000)
+
+
 @dataclass(frozen=True)
 class Segment:
     """Deliver to Segment.
@@ -74,24 +88,10 @@ class Segment:
     path: str = "/v1/batch"
     allow_insecure_http: bool = False
     name: str = ""
-    delivery: Delivery = Delivery()  # noqa: RUF009 - a frozen value
+    delivery: Delivery = field(default=Delivery(), repr=False)
     _url: str = field(init=False, repr=False)
     _headers: Mapping[str, str] = field(init=False, repr=False, compare=False)
     _head: bytes = field(init=False, repr=False, compare=False)
-
-    wire_key: ClassVar[bool] = False
-    # Segment documents 500 KB a batch and 32 KB an event; its own SDKs aim at 475,000 bytes.
-    # Source: Segment HTTP API (checked 2026-11).
-    routes: ClassVar[Mapping[str, RouteLimits]] = {
-        "batch": RouteLimits(
-            max_events=50_000,
-            max_bytes=500_000,
-            event_overhead=len("},"),
-            body_overhead=200,
-            warn_event_bytes=32 * 1024,
-        )
-    }
-    defaults: ClassVar[Delivery] = Delivery(max_batch_bytes=475_000)
 
     def __post_init__(self) -> None:
         """Check the fields and prepare what every request repeats."""
@@ -113,6 +113,21 @@ class Segment:
                 "User-Agent": f"asyncsdk/{__version__}",
             },
         )
+
+    @property
+    def wire_key(self) -> bool:
+        """A request may carry several batches: no key is on the wire."""
+        return False
+
+    @property
+    def routes(self) -> Mapping[str, RouteLimits]:
+        """The batch route's limits."""
+        return _ROUTES
+
+    @property
+    def defaults(self) -> Delivery:
+        """What the vendor's SDK does where nobody says otherwise."""
+        return _DEFAULTS
 
     def encode(self, message: Message) -> Encoded | Unsupported:
         """Turn *message* into Segment's form.

@@ -6,9 +6,13 @@ All its errors end here, as ours, without their text: their `repr` shows headers
 
 from __future__ import annotations
 
+import importlib
 import ssl
+import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
+
+import anyio.to_thread
 
 from asyncsdk.errors import RequestTimeoutError, TransportError
 from asyncsdk.seams import HttpRequest, HttpResponse
@@ -50,7 +54,10 @@ class AiohttpTransport:
         self._session: aiohttp.ClientSession | None = None  # this is all that changes
 
     async def open(self) -> None:
-        """Make a session on the running loop."""
+        """Make a session on the running loop; the first one of a process takes a while."""
+        if "aiohttp" not in sys.modules:
+            # A quarter of a second of imports: beside the loop, which goes on meanwhile.
+            await anyio.to_thread.run_sync(importlib.import_module, "aiohttp")
         import aiohttp
 
         await self.close()

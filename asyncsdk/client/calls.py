@@ -1,0 +1,214 @@
+"""Calls: what an application can say, in signatures and words; what is done with it is elsewhere."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Unpack
+
+from asyncsdk.client.checking import Common, CommonWithUser
+from asyncsdk.messages import Event, Id, Kind, Object
+from asyncsdk.receipts import Receipt
+
+
+class Calls(ABC):
+    """The calls of a client: plain functions that take microseconds and never wait."""
+
+    def track(
+        self,
+        event: str | Event,
+        *,
+        properties: Object | None = None,
+        **common: Unpack[CommonWithUser],
+    ) -> Receipt:
+        """Say that something happened.
+
+        Args:
+            event: Its name, not empty; or a typed `Event`, whose fields are the properties.
+            properties: Facts about it.
+            common: See `CommonWithUser`; an id is needed, given or bound.
+
+        Raises:
+            ValidationError: An argument breaks a rule (with ``invalid="raise"``).
+            QueueFullError: The queue is full (with ``overflow="raise"``).
+        """
+        return self._say("track", common, event=event, properties=properties)
+
+    def identify(
+        self,
+        user_id: Id | None = None,
+        *,
+        traits: Object | None = None,
+        **common: Unpack[Common],
+    ) -> Receipt:
+        """Say who a user is.
+
+        Args:
+            user_id: Who; may be left out if an `anonymous_id` is given or bound.
+            traits: Facts about the user.
+            common: See `Common`.
+
+        Raises:
+            ValidationError: An argument breaks a rule (with ``invalid="raise"``).
+            QueueFullError: The queue is full (with ``overflow="raise"``).
+        """
+        return self._say("identify", common, user_id=user_id, traits=traits)
+
+    def page(
+        self,
+        name: str | None = None,
+        *,
+        category: str | None = None,
+        properties: Object | None = None,
+        **common: Unpack[CommonWithUser],
+    ) -> Receipt:
+        """Say that a page was viewed.
+
+        Args:
+            name: Its name.
+            category: Its category.
+            properties: Facts about it, such as ``url``, ``title``, ``referrer``.
+            common: See `CommonWithUser`; an id is needed, given or bound.
+
+        Raises:
+            ValidationError: An argument breaks a rule (with ``invalid="raise"``).
+            QueueFullError: The queue is full (with ``overflow="raise"``).
+        """
+        return self._say("page", common, name=name, category=category, properties=properties)
+
+    def screen(
+        self,
+        name: str | None = None,
+        *,
+        category: str | None = None,
+        properties: Object | None = None,
+        **common: Unpack[CommonWithUser],
+    ) -> Receipt:
+        """Say that a screen of an app was viewed.
+
+        Args:
+            name: Its name.
+            category: Its category.
+            properties: Facts about it.
+            common: See `CommonWithUser`; an id is needed, given or bound.
+
+        Raises:
+            ValidationError: An argument breaks a rule (with ``invalid="raise"``).
+            QueueFullError: The queue is full (with ``overflow="raise"``).
+        """
+        return self._say("screen", common, name=name, category=category, properties=properties)
+
+    def group(
+        self,
+        group_id: Id,
+        *,
+        traits: Object | None = None,
+        group_type: str | None = None,
+        **common: Unpack[CommonWithUser],
+    ) -> Receipt:
+        """Say that a user belongs to a group.
+
+        Args:
+            group_id: Which group; 0 and the empty text name none.
+            traits: Facts about the group.
+            group_type: What kind of group, for systems that tell kinds apart.
+            common: See `CommonWithUser`; an id is needed, given or bound.
+
+        Raises:
+            ValidationError: An argument breaks a rule (with ``invalid="raise"``).
+            QueueFullError: The queue is full (with ``overflow="raise"``).
+        """
+        return self._say("group", common, group_id=group_id, traits=traits, group_type=group_type)
+
+    def group_identify(
+        self,
+        group_type: str,
+        group_key: Id,
+        properties: Object | None = None,
+        **common: Unpack[CommonWithUser],
+    ) -> Receipt:
+        """Say what a group is, as PostHog does; no user is needed.
+
+        Args:
+            group_type: What kind of group, such as ``"company"``.
+            group_key: Which one.
+            properties: Facts about the group.
+            common: See `CommonWithUser`.
+
+        Raises:
+            ValidationError: An argument breaks a rule, or no destination has such a call.
+            QueueFullError: The queue is full (with ``overflow="raise"``).
+        """
+        return self._say(
+            "group_identify",
+            common,
+            group_type=group_type,
+            group_id=group_key,
+            properties=properties,
+        )
+
+    def alias(
+        self,
+        *,
+        previous_id: Id | None = None,
+        user_id: Id,
+        traits: Object | None = None,
+        **common: Unpack[Common],
+    ) -> Receipt:
+        """Say that two ids are one user.
+
+        Args:
+            previous_id: The id until now; some systems take `anonymous_id` instead.
+            user_id: The id from now on.
+            traits: Passed through where the system takes them.
+            common: See `Common`.
+
+        Raises:
+            ValidationError: An argument breaks a rule (with ``invalid="raise"``).
+            QueueFullError: The queue is full (with ``overflow="raise"``).
+        """
+        return self._say("alias", common, user_id=user_id, previous_id=previous_id, traits=traits)
+
+    def capture(
+        self,
+        event: str | Event,
+        distinct_id: Id | None = None,
+        properties: Object | None = None,
+        *,
+        flags: Object | None = None,
+        send_feature_flags: bool = False,
+        disable_geoip: bool | None = None,
+        **common: Unpack[CommonWithUser],
+    ) -> Receipt:
+        """Say that something happened, in PostHog's words.
+
+        Other systems get a `track` with ``user_id = distinct_id``.
+
+        Args:
+            event: Its name, not empty; or a typed `Event`.
+            distinct_id: Who.
+            properties: Facts about it.
+            flags: Feature flags that were evaluated already (PostHog).
+            send_feature_flags: Whether to evaluate and send them (PostHog).
+            disable_geoip: Whether PostHog is not to look up the address.
+            common: See `CommonWithUser`.
+
+        Raises:
+            ValidationError: An argument breaks a rule (with ``invalid="raise"``).
+            QueueFullError: The queue is full (with ``overflow="raise"``).
+        """
+        if distinct_id is not None:
+            common["user_id"] = distinct_id
+        return self._say(
+            "track",
+            common,
+            event=event,
+            properties=properties,
+            flags=flags,
+            send_feature_flags=send_feature_flags,
+            disable_geoip=disable_geoip,
+        )
+
+    @abstractmethod
+    def _say(self, kind: Kind, common: Mapping[str, Any], **own: Any) -> Receipt:
+        """Take a call of *kind* with its *common* keywords and its *own* arguments."""
