@@ -31,7 +31,7 @@ from asyncsdk.outside import Bell, Outside
 from asyncsdk.receipts import STORED, Fates, LaneStatistics, dropped
 from asyncsdk.reporting import Reporter
 from asyncsdk.retrying import Move, Pace
-from asyncsdk.seams import Batch, DeadLetter, Destination, Store, Transport, Verdict
+from asyncsdk.seams import Batch, DeadLetter, Destination, Fate, Store, Transport, Verdict
 
 #: Seconds before a lane that crashed is started again.
 _AFTER_CRASH = 1.0
@@ -176,17 +176,22 @@ class Lane:
     def paced(self, move: Move, verdict: Verdict, started: float, count: int) -> None:
         """Set the pace after an answer, or after none."""
         if move is Move.ON:
-            if self.pace.stopped:
-                self.reporter.say(
-                    f"goes on {self.name}", f"{self.name}: delivers again", level=logging.INFO
-                )
-            self.pace = self.pace.after_success(self.options.concurrency)
+            # A refused event is an answer, but no proof that a lane which stood still works.
+            if verdict.fate is not Fate.SPLIT or not self.pace.stopped:
+                self._goes_on()
         elif move is Move.STOP:
             error = error_of(verdict, self.name)
             self.stop(str(error).removeprefix(f"{self.name}: "), verdict)
         else:
             self._failing(verdict, started, count)
         self._moved.ring()
+
+    def _goes_on(self) -> None:
+        if self.pace.stopped:
+            self.reporter.say(
+                f"goes on {self.name}", f"{self.name}: delivers again", level=logging.INFO
+            )
+        self.pace = self.pace.after_success(self.options.concurrency)
 
     def _failing(self, verdict: Verdict, started: float, count: int) -> None:
         now = self.now

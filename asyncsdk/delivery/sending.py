@@ -66,6 +66,8 @@ class Trip:
         # This is all that changes.
         self.parcels: deque[Parcel] = deque([whole(leases)])
         self.hunt: Hunt | None = None
+        self.refused: Parcel | None = None  # every event of it was refused: probed as a whole
+        self.probes = 0  # how often that was in vain
 
 
 async def send_for_ever(lane: Lane) -> None:
@@ -108,6 +110,9 @@ async def _exchange(lane: Lane, parcel: Parcel) -> Verdict:
 
 
 async def _act(lane: Lane, trip: Trip, parcel: Parcel, verdict: Verdict, started: float) -> None:
+    if parcel is trip.refused and verdict.fate is Fate.SPLIT:
+        await _refused_again(lane, trip, parcel, verdict)
+        return
     again = verdict.fate is Fate.AGAIN or Fate.AGAIN in verdict.but.values()
     attempts = parcel.fail() if again else parcel.attempts + 1
     step = decide(verdict, parcel.count, attempts=attempts, max_retries=lane.options.max_retries)
@@ -168,12 +173,20 @@ async def _all_refused(lane: Lane, trip: Trip, hunt: Hunt) -> None:
     """Every single event was refused: it is the lane. Keep them, stand still, probe."""
     guilty = Parcel(tuple(part for parcel, _ in hunt.suspects for part in parcel.parts))
     why = hunt.suspects[-1][1]
-    if guilty.fail() > lane.options.max_retries:
-        for parcel, verdict in hunt.suspects:
-            await _reject(lane, parcel, verdict, parcel.attempts)
-        return
     trip.parcels.appendleft(guilty)
+    trip.refused, trip.probes = guilty, 0
     lane.stop(f"every event of a batch is refused ({_why(why)})", why)
+
+
+async def _refused_again(lane: Lane, trip: Trip, guilty: Parcel, verdict: Verdict) -> None:
+    """Probe on, but not for ever: events that stay refused would hold up all that follow."""
+    trip.probes += 1
+    if trip.probes <= lane.options.max_retries and not lane.too_old(guilty):
+        lane.stop(f"every event of a batch is refused ({_why(verdict)})", verdict)
+        return
+    trip.parcels.popleft()
+    trip.refused = None
+    await _reject(lane, guilty, verdict, trip.probes)
 
 
 async def _reject(lane: Lane, guilty: Parcel, verdict: Verdict, attempts: int) -> None:
