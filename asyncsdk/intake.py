@@ -255,11 +255,11 @@ class Door:
 
     # Any thread's side.
 
-    def fits(self, size: int) -> bool:
-        """Say whether an event of *size* bytes can be taken now."""
+    def fits(self, size: int, *, events: int = 1) -> bool:
+        """Say whether *events* of *size* bytes together can be taken now."""
         options = self._options
         return (
-            self.held_events + len(self.left) < options.max_queue_events
+            self.held_events + len(self.left) + events <= options.max_queue_events
             and self.held_bytes + self.left_bytes + size <= options.max_queue_bytes
             and self._budget.used + size <= self._budget.limit
         )
@@ -288,4 +288,5 @@ class Door:
         return (
             self.pending * 4 > options.max_queue_events * 3
             or (self.held_bytes + self.left_bytes) * 4 > options.max_queue_bytes * 3
+            or self._budget.used * 4 > self._budget.limit * 3
         )

@@ -16,6 +16,8 @@ from asyncsdk.errors import ConfigurationError, ValidationError
 
 Kind = Literal["track", "identify", "page", "screen", "group", "alias", "group_identify"]
 
+_MOST_ID_BITS = 996  # about 300 digits
+
 #: An id as callers give it. Numbers become text on the wire, as the vendors' SDKs do it.
 Id: TypeAlias = str | int | float
 Object: TypeAlias = Mapping[str, Any]
@@ -143,6 +145,8 @@ def check_id(field: str, value: object) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, int | float):
         _refuse(field, "a text or a number", value)
+    if isinstance(value, int) and value.bit_length() > _MOST_ID_BITS:
+        raise ValidationError(f"{field}: a number of at most 300 digits is needed; give a text")
     if value != value or value in (float("inf"), float("-inf")):
         raise ValidationError(f"{field}: a text or a number is needed, this is {value!r}")
 
@@ -169,21 +173,6 @@ def check_consent(field: str, value: object) -> None:
             _refuse(field, "a bool for each purpose", wrong)
     elif value is not None and not isinstance(value, bool):
         _refuse(field, "a bool or a mapping of purposes to bools", value)
-
-
-def same_id(user_id: Id | None, external_id: Id | None) -> Id | None:
-    """Return the one id that `user_id` and `external_id` mean.
-
-    Raises:
-        ValidationError: Both are given and differ.
-    """
-    if external_id is None:
-        return user_id
-    if user_id is not None and user_id != external_id:
-        raise ValidationError(
-            "external_id: must equal user_id when both are given; they are two names for one id"
-        )
-    return external_id
 
 
 def _refuse(field: str, rule: str, value: object) -> NoReturn:

@@ -65,8 +65,13 @@ class Pace(Struct, frozen=True, kw_only=True):
     stopped: str = ""
     probes: int = 0
 
-    def after_success(self, concurrency: int) -> Pace:
-        """Go on, and twice as wide as before."""
+    def after_success(self, concurrency: int, *, started: float) -> Pace:
+        """Go on, and twice as wide as before.
+
+        An answer to a request that *started* before the last failure ends no pause.
+        """
+        if started < self.failed_at:
+            return self
         return Pace(width=min(concurrency, max(self.width, 1) * 2))
 
     def after_failure(
@@ -85,29 +90,34 @@ class Pace(Struct, frozen=True, kw_only=True):
         """
         news = started >= self.failed_at
         failures = self.failures + 1 if news else max(self.failures, 1)
-        own = now + backoff(options, failures, spread)
-        until = own if news else max(self.until, own)
-        asked = retry_after is not None
+        until = now + backoff(options, failures, spread) if news else self.until
+        asked = self.asked and not news
         if retry_after is not None:
             until = max(until, now + min(retry_after, RETRY_AFTER_CAP))
-        return Pace(
+            asked = True
+        return structs.replace(
+            self,
             width=1,
             until=until,
-            asked=asked or (not news and self.asked),
+            asked=asked,
             failures=failures,
             since=min(self.since, now),
             failed_at=now,
         )
 
-    def after_stop(self, options: LaneOptions, *, now: float, reason: str) -> Pace:
+    def after_stop(self, options: LaneOptions, *, started: float, now: float, reason: str) -> Pace:
         """Stand still: the fault is the lane's. Probe later, ever more rarely."""
+        if self.stopped and started < self.failed_at:
+            return self  # the same trouble, met by a request of the same burst
         doublings = min(self.probes, _MOST_DOUBLINGS)
         pause = min(options.probe_cap, options.probe_after * 2.0**doublings)
+        asked = self.asked and self.until > now + pause
         return Pace(
             width=1,
-            until=now + pause,
-            since=min(self.since, now),
+            until=max(self.until, now + pause) if asked else now + pause,
+            asked=asked,
             failures=self.failures + 1,
+            since=min(self.since, now),
             failed_at=now,
             stopped=reason,
             probes=self.probes + 1,

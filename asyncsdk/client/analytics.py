@@ -15,11 +15,12 @@ from asyncsdk.client.checking import (
     apply_common,
     bound_to,
     calling_place,
-    check_somebody,
+    check_whole,
     inherit,
     merged,
+    recheck,
     refuse_unknown,
-    take_external_id,
+    same_id,
 )
 from asyncsdk.client.leaving import Leaving
 from asyncsdk.client.posting import (
@@ -145,28 +146,34 @@ class AsyncAnalytics(Calls):
 
     def _fill(self, message: Message, common: dict[str, Any], own: dict[str, Any]) -> None:
         """Check the arguments and put them into *message*."""
-        if "external_id" in common:
-            named = own if message.type in ("identify", "alias") else common
-            named["user_id"] = take_external_id(named.get("user_id"), common)
+        self._unite_ids(message.type, common, own)
         for name, value in own.items():
             if value is not None:
                 _CHECK[name](name, value)
                 setattr(message, name, value)
         if apply_common(message, common):
-            place = calling_place()
-            self._reporter.once(
-                f"naive {place}", f"{place}: a timestamp without a zone was read as UTC (said once)"
-            )
-        event = message.event
-        if isinstance(event, Event):
-            message.event = event.event_name
-            message.properties = {**properties_of(event), **(message.properties or {})}
+            self._say_naive()
+        if isinstance(message.event, Event):
+            _unpack(message, message.event)
         bound = bound_to(self)
         if bound is not None:
             inherit(message, bound)
         if self._base_context is not None:
             message.context = merged(self._base_context, message.context)
-        _check_whole(message)
+        check_whole(message)
+
+    def _unite_ids(self, kind: Kind, common: dict[str, Any], own: dict[str, Any]) -> None:
+        """Put the other words for the user's id where `user_id` is."""
+        named = own if kind in ("identify", "alias") else common
+        for word, source in (("external_id", common), ("distinct_id", own)):
+            if word in source:
+                named["user_id"] = same_id(word, named.get("user_id"), source.pop(word))
+
+    def _say_naive(self) -> None:
+        place = calling_place()
+        self._reporter.once(
+            f"naive {place}", f"{place}: a timestamp without a zone was read as UTC (said once)"
+        )
 
     def _post(self, message: Message) -> Receipt:
         settings = self._settings
@@ -195,9 +202,7 @@ class AsyncAnalytics(Calls):
     def _still_right(self, message: Message) -> bool:
         """Say whether hooks left an event that may be sent: without an id it would poison others."""
         try:
-            for name in ("properties", "traits", "context", "integrations", "groups"):
-                check_object(name, getattr(message, name))
-            _check_whole(message)
+            recheck(message)
         except ValidationError as error:
             self._reporter.once("hook before_send result", f"before_send broke an event: {error}")
             return False
@@ -342,18 +347,22 @@ class AsyncAnalytics(Calls):
     async def replay(self, *message_ids: str, destination: str | None = None) -> int:
         """Put dead letters back to the end of the queue, with their ids; return how many.
 
-        They are tried as if they were new; each counts as accepted once more.
+        They are tried as if they were new; each counts as accepted once more. What does not fit
+        into the queue stays a dead letter.
 
         Args:
             message_ids: Which; none means all.
             destination: The name of one; None for all.
         """
         self._runner.start()
-        letters = await self._settings.store.exhume(destination, frozenset(message_ids) or None)
-        count = 0
+        store = self._settings.store
+        letters = await store.exhume(destination, frozenset(message_ids) or None)
+        names = {lane.name for lane in self._lanes}
+        left = [letter for letter in letters if letter.destination not in names]
         for lane in self._lanes:
-            count += lane.replay([one for one in letters if one.destination == lane.name])
-        return count
+            left += lane.replay([one for one in letters if one.destination == lane.name])
+        await store.bury(left)
+        return len(letters) - len(left)
 
     async def purge(self, *message_ids: str, destination: str | None = None) -> int:
         """Forget dead letters for good; return how many.
@@ -415,24 +424,7 @@ _CHECK = {
 }
 
 
-def _check_whole(message: Message) -> None:
-    """Check what can only be said of the message as a whole."""
-    kind = message.type
-    if kind == "track" and not message.event:
-        raise ValidationError("event: a text that is not empty is needed")
-    if kind == "group_identify":
-        check_text("group_type", message.group_type)
-    else:
-        check_somebody(message)
-    if kind in ("group", "group_identify") and not message.group_id:
-        name = "group_id" if kind == "group" else "group_key"
-        raise ValidationError(f"{name}: an id is needed; 0 and the empty text name no group")
-    if kind == "alias":
-        _check_alias(message)
-
-
-def _check_alias(message: Message) -> None:
-    if not message.user_id:
-        raise ValidationError("user_id: alias() needs the id from now on")
-    if not message.previous_id and not message.anonymous_id:
-        raise ValidationError("previous_id: alias() needs the id until now")
+def _unpack(message: Message, event: Event) -> None:
+    """Turn a typed *event* into its name and its properties."""
+    message.properties = {**properties_of(event), **(message.properties or {})}
+    message.event = event.event_name

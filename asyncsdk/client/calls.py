@@ -197,11 +197,10 @@ class Calls(ABC):
             ValidationError: An argument breaks a rule (with ``invalid="raise"``).
             QueueFullError: The queue is full (with ``overflow="raise"``).
         """
-        if distinct_id is not None:
-            common["user_id"] = distinct_id
         return self._say(
             "track",
             common,
+            distinct_id=distinct_id,
             event=event,
             properties=properties,
             flags=flags,

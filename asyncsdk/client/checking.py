@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 from uuid import UUID
 
 from msgspec import Struct
@@ -21,9 +21,10 @@ from asyncsdk.messages import (
     check_consent,
     check_id,
     check_object,
+    check_optional_text,
     check_text,
-    same_id,
 )
+from asyncsdk.wire.ids import id_text, number_text
 from asyncsdk.wire.times import read_timestamp
 
 
@@ -49,7 +50,7 @@ class Common(TypedDict, total=False):
     context: Object | None
     integrations: Object | None
     timestamp: datetime | str | None
-    message_id: str | UUID | None
+    message_id: Id | UUID | None
     groups: Object | None
     consent: Consent | None
 
@@ -151,11 +152,22 @@ def apply_common(message: Message, common: Mapping[str, Any]) -> bool:
         if name == "timestamp":
             message.timestamp, naive = read_timestamp(value)
         elif name == "message_id":
-            message.message_id = str(value) if isinstance(value, UUID) else check_text(name, value)
+            message.message_id = _message_id(value) or message.message_id
         else:
             _CHECK[name](name, value)
             setattr(message, name, value)
     return naive
+
+
+def _message_id(value: object) -> str:
+    """Return a caller's message id as text; empty for none.
+
+    A number becomes text: RudderStack's gateway replaces every other id, and so loses dedupe.
+    """
+    if isinstance(value, UUID):
+        return str(value)
+    check_id("message_id", value)
+    return value if isinstance(value, str) else number_text(cast(float, value))
 
 
 _CHECK: dict[str, Callable[[str, object], None]] = {
@@ -169,17 +181,20 @@ _CHECK: dict[str, Callable[[str, object], None]] = {
 }
 
 
-def take_external_id(user_id: Id | None, common: dict[str, Any]) -> Id | None:
-    """Return the user that the call names, by either word.
+def same_id(field: str, user_id: Id | None, other: Id | None) -> Id | None:
+    """Return the one id that `user_id` and *other*, another word for it, mean.
 
     Raises:
-        ValidationError: They differ, or one is no id.
+        ValidationError: Both are given and differ, or *other* is no id.
     """
-    external_id = common.pop("external_id", None)
-    if external_id is None:
+    if other is None:
         return user_id
-    check_id("external_id", external_id)
-    return same_id(user_id, external_id)
+    check_id(field, other)
+    if user_id is not None and id_text(user_id) != id_text(other):
+        raise ValidationError(
+            f"{field}: must equal user_id when both are given; they are two names for one id"
+        )
+    return other
 
 
 def inherit(message: Message, bound: Bound) -> None:
@@ -194,6 +209,47 @@ def inherit(message: Message, bound: Bound) -> None:
         message.consent = bound.consent
     message.context = merged(bound.context, message.context)
     message.groups = merged(bound.groups, message.groups)
+
+
+def recheck(message: Message) -> None:
+    """Check what hooks made of a message, as if a call had said it.
+
+    Raises:
+        ValidationError: It could not be sent, or would have the rest of its batch refused.
+    """
+    for name, check in _CHECK.items():
+        check(name, getattr(message, name))
+    check_object("properties", message.properties)
+    check_object("traits", message.traits)
+    check_id("group_id", message.group_id)
+    check_id("previous_id", message.previous_id)
+    for name in ("event", "name", "category", "group_type"):
+        check_optional_text(name, getattr(message, name))
+    if message.timestamp is not None:
+        message.timestamp, _ = read_timestamp(message.timestamp)
+    check_whole(message)
+
+
+def check_whole(message: Message) -> None:
+    """Check what can only be said of the message as a whole.
+
+    Raises:
+        ValidationError: Something that its kind needs is missing.
+    """
+    kind = message.type
+    if kind == "track" and not message.event:
+        raise ValidationError("event: a text that is not empty is needed")
+    if kind == "group_identify":
+        check_text("group_type", message.group_type)
+    elif kind != "alias":
+        check_somebody(message)
+    if kind in ("group", "group_identify") and not message.group_id:
+        name = "group_id" if kind == "group" else "group_key"
+        raise ValidationError(f"{name}: an id is needed; 0 and the empty text name no group")
+    if kind == "alias" and not message.user_id:
+        raise ValidationError("user_id: alias() needs the id from now on")
+    if kind == "alias" and not message.previous_id and not message.anonymous_id:
+        raise ValidationError("previous_id: alias() needs the id until now")
 
 
 def check_somebody(message: Message) -> None:

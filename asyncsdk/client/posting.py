@@ -6,7 +6,9 @@ kept, and nothing of it is written to.
 
 from __future__ import annotations
 
+import inspect
 import platform
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +23,7 @@ from asyncsdk.receipts import Place
 from asyncsdk.reporting import Reporter
 from asyncsdk.seams import Encoded, Unsupported
 from asyncsdk.wire.encoding import Unencodable, looks_foreign
-from asyncsdk.wire.values import Coerced, clean
+from asyncsdk.wire.values import MAX_DEPTH, Coerced, clean
 
 # What of a message an application fills, and so may hold anything.
 _FOREIGN = (
@@ -63,34 +65,56 @@ def apply_hooks(
     Returns:
         The message, or None and the reason for which it is dropped.
     """
-    kind, message_id = message.type, message.message_id
+    kind, message_id, made = message.type, message.message_id, message.original_timestamp
     for name in _FOREIGN:
-        value = getattr(message, name)
-        if isinstance(value, Mapping):
-            setattr(message, name, own_copy(value))
+        setattr(message, name, own_copy(getattr(message, name), {}, 0))
     for hook in hooks:
         try:
-            result = hook(message)
+            result = _call(hook, message)
         except Exception as error:  # noqa: BLE001 - it may be a redactor: better no event
             reporter.hook_failed(f"before_send {getattr(hook, '__qualname__', '')}", error)
             return None, "hook_failed"
         if result is None:
             return None, "before_send"
-        if not isinstance(result, Message):
-            reporter.hook_failed("before_send", TypeError())
-            return None, "hook_failed"
         message = result
-    message.type, message.message_id = kind, message_id
+    message.type, message.message_id, message.original_timestamp = kind, message_id, made
     return message, ""
 
 
-def own_copy(value: Any) -> Any:
-    """Copy dicts and lists all the way down; leaves stay what they are."""
+def _call(hook: Hook, message: Message) -> Message | None:
+    result: object = hook(message)
+    if result is None or isinstance(result, Message):
+        return result
+    if inspect.iscoroutine(result):
+        result.close()
+    raise TypeError("a before_send hook must return a Message or None")
+
+
+def own_copy(value: Any, copies: dict[int, Any], depth: int) -> Any:
+    """Copy the containers of *value* all the way down; other leaves stay what they are.
+
+    Args:
+        value: Anything; it may contain itself.
+        copies: What is copied already, by id.
+        depth: How deep *value* stands; beyond `MAX_DEPTH` a text stands in its place.
+    """
+    if id(value) in copies:
+        return copies[id(value)]
+    if depth > MAX_DEPTH:
+        return "[nested too deep]"
     if isinstance(value, Mapping):
-        return {key: own_copy(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [own_copy(item) for item in value]
-    return value
+        mapping: dict[Any, Any] = {}
+        copies[id(value)] = mapping
+        mapping.update((key, own_copy(item, copies, depth + 1)) for key, item in value.items())
+        return mapping
+    if isinstance(value, list | deque):
+        items: list[Any] = []
+        copies[id(value)] = items
+        items.extend(own_copy(item, copies, depth + 1) for item in value)
+        return items
+    if isinstance(value, tuple) and type(value) is tuple:
+        return tuple(own_copy(item, copies, depth + 1) for item in value)
+    return set(value) if isinstance(value, set) else value
 
 
 def cleaned(message: Message, *, strict: bool) -> tuple[Message, list[Coerced]]:

@@ -137,7 +137,11 @@ def read(options: Mapping[str, Any]) -> Settings:
 
 
 def _hooks(value: Any) -> tuple[Hook, ...]:
-    hooks: tuple[Any, ...] = (value,) if callable(value) else tuple(value or ())
+    if not callable(value) and not isinstance(value, Sequence):
+        raise ConfigurationError(
+            f"before_send: functions are needed, this is {type(value).__name__}"
+        )
+    hooks: tuple[Any, ...] = (value,) if callable(value) else tuple(value)
     for hook in hooks:
         if not callable(hook):
             raise ConfigurationError(
@@ -244,6 +248,8 @@ def from_text(name: str, text: str) -> Any:
         return read_bool(name, text)
     if hint is dict:
         return _object(name, text)
+    if name == "jitter" and text != "full":
+        hint = float
     try:
         return msgspec.convert(text, hint, strict=False)
     except msgspec.ValidationError:
@@ -286,7 +292,7 @@ _READABLE: dict[str, Any] = {
     "max_retries": int,
     "retry_base": float,
     "retry_cap": float,
-    "jitter": float | str,
+    "jitter": str,
     "exhausted": str,
     "max_age": float,
     "timeout": float,

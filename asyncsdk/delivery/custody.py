@@ -20,14 +20,14 @@ class Custody:
 
     def __init__(self, door: Door) -> None:
         self._door = door
-        # This is all that changes: the chunks of each batch in order, and when the first opened.
+        # This is all that changes: the chunks of each batch in order, and when each opened.
         self._chunks: dict[str, list[Fates]] = {}
-        self._born: dict[str, float] = {}
+        self._born: dict[str, list[float]] = {}
 
     def form(self, chunks: Sequence[Chunk], key: str) -> Batch:
         """Form one batch of *chunks*, which have one route, under *key*."""
         self._chunks[key] = [chunk.fates for chunk in chunks]
-        self._born[key] = min(chunk.opened for chunk in chunks)
+        self._born[key] = [chunk.opened for chunk in chunks]
         if len(chunks) == 1:
             events = chunks[0].events
         else:
@@ -35,9 +35,14 @@ class Custody:
         size = sum(chunk.size for chunk in chunks)
         return Batch(key=key, route=chunks[0].route, events=events, size=size)
 
-    def born(self, key: str) -> float:
-        """Return when the oldest event of a batch came, on the loop's clock."""
-        return self._born.get(key, float("inf"))
+    def count_older(self, key: str, moment: float) -> int:
+        """Return how many events at a batch's front came before *moment*, to the chunk."""
+        count = 0
+        for fates, born in zip(self._chunks.get(key, ()), self._born.get(key, ()), strict=True):
+            if born >= moment:
+                break
+            count += fates.size
+        return count
 
     def settle(self, batch: Batch, start: int, stop: int, outcome: Outcome) -> None:
         """Settle the events of *batch* from *start* up to *stop*."""

@@ -19,13 +19,12 @@ import logging
 from collections.abc import Sequence
 
 import anyio
-import anyio.abc
 
 from asyncsdk.delivery.lane import Lane
 from asyncsdk.reporting import Reporter
 from asyncsdk.seams import Store, Transport
 
-#: Seconds before a transport that could not be opened is tried again.
+#: Seconds before a transport that could not be opened, or a store that failed, is tried again.
 _AFTER_FAILURE = 1.0
 #: Seconds that closing connections may take after the deadline.
 _CLOSING = 0.05
@@ -96,17 +95,40 @@ class Run:
         """Run every lane until asked to end, then let them finish."""
         await self._open()
         try:
-            async with anyio.create_task_group() as tasks:
-                await tasks.start(self._keep_store)
-                for lane in self._lanes:
-                    tasks.start_soon(lane.run, name=f"asyncsdk {lane.name}")
-                self.ready.set()
-                await self._asked_to_end.wait()
-                await self._finish(self._deadline)
-                tasks.cancel_scope.cancel()
+            while not await self._run_lanes():
+                # One of our tasks was cancelled alone, and its siblings with it: nothing is lost.
+                self._reporter.say("cancelled", "delivery was cancelled by others and starts again")
         finally:
             with anyio.move_on_after(_CLOSING, shield=True):
                 await self._transport.close()
+
+    async def _run_lanes(self) -> bool:
+        """Run every lane until asked to end; say whether it came to that."""
+        finished = False
+        async with anyio.create_task_group() as tasks:
+            store_ready = asyncio.Event()
+            tasks.start_soon(self._keep_store, store_ready, name="asyncsdk store")
+            await store_ready.wait()
+            for lane in self._lanes:
+                tasks.start_soon(lane.run, name=f"asyncsdk {lane.name}")
+            self.ready.set()
+            await self._asked_to_end.wait()
+            await self._finish(self._deadline)
+            finished = True
+            tasks.cancel_scope.cancel()
+        return finished
+
+    async def _keep_store(self, ready: asyncio.Event) -> None:
+        """Let the store do its work; while it fails, the lanes go on as well as they can."""
+        while True:
+            try:
+                await self._store.run(ready=ready.set)
+            except Exception as error:  # noqa: BLE001 - a store may fail in any way
+                self._reporter.say(
+                    "store", f"the store failed ({type(error).__name__}) and starts again"
+                )
+            ready.set()
+            await anyio.sleep(_AFTER_FAILURE)
 
     async def _open(self) -> None:
         while True:
@@ -122,11 +144,6 @@ class Run:
             with anyio.move_on_after(_AFTER_FAILURE):
                 await self._asked_to_end.wait()
                 return None
-
-    async def _keep_store(
-        self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
-    ) -> None:
-        await self._store.run(ready=task_status.started)
 
     async def _finish(self, deadline: float) -> None:
         async with anyio.create_task_group() as tasks:

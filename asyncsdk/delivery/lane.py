@@ -30,7 +30,7 @@ from asyncsdk.options import LaneOptions
 from asyncsdk.outside import Bell, Outside
 from asyncsdk.receipts import STORED, Fates, LaneStatistics, dropped
 from asyncsdk.reporting import Reporter
-from asyncsdk.retrying import Move, Pace
+from asyncsdk.retrying import Move, Pace, Range
 from asyncsdk.seams import Batch, DeadLetter, Destination, Fate, Store, Transport, Verdict
 
 #: Seconds before a lane that crashed is started again.
@@ -178,20 +178,21 @@ class Lane:
         if move is Move.ON:
             # A refused event is an answer, but no proof that a lane which stood still works.
             if verdict.fate is not Fate.SPLIT or not self.pace.stopped:
-                self._goes_on()
+                self._goes_on(started)
         elif move is Move.STOP:
             error = error_of(verdict, self.name)
-            self.stop(str(error).removeprefix(f"{self.name}: "), verdict)
+            self.stop(str(error).removeprefix(f"{self.name}: "), verdict, started)
         else:
             self._failing(verdict, started, count)
         self._moved.ring()
 
-    def _goes_on(self) -> None:
-        if self.pace.stopped:
+    def _goes_on(self, started: float) -> None:
+        stood_still = self.pace.stopped
+        self.pace = self.pace.after_success(self.options.concurrency, started=started)
+        if stood_still and not self.pace.stopped:
             self.reporter.say(
                 f"goes on {self.name}", f"{self.name}: delivers again", level=logging.INFO
             )
-        self.pace = self.pace.after_success(self.options.concurrency)
 
     def _failing(self, verdict: Verdict, started: float, count: int) -> None:
         now = self.now
@@ -219,10 +220,13 @@ class Lane:
             pause=pause,
         )
 
-    def stop(self, reason: str, verdict: Verdict) -> None:
+    def stop(self, reason: str, verdict: Verdict, started: float) -> None:
         """Stand still: the fault is not the events'. Probe later."""
         self.ledger.failures += 1
-        self.pace = self.pace.after_stop(self.options, now=self.now, reason=reason)
+        before = self.pace
+        self.pace = before.after_stop(self.options, started=started, now=self.now, reason=reason)
+        if self.pace is before:
+            return
         error = error_of(verdict, self.name)
         self.failed(error)
         self.reporter.say(
@@ -249,13 +253,19 @@ class Lane:
         self.last_error = error
         self.reporter.error(error)
 
-    def too_old(self, parcel: Parcel) -> bool:
-        """Whether the oldest event of *parcel* has passed `max_age`."""
-        limit = self.options.max_age
-        if limit == math.inf:
-            return False
-        born = min(self.custody.born(lease.batch.key) for lease in parcel.leases)
-        return self.now - born > limit
+    def expired(self, parcel: Parcel) -> list[Range]:
+        """Return the ranges of *parcel* whose events have passed `max_age`."""
+        if self.options.max_age == math.inf:
+            return []
+        born_before = self.now - self.options.max_age
+        ranges: list[Range] = []
+        at = 0
+        for part in parcel.parts:
+            old = self.custody.count_older(part.lease.batch.key, born_before)
+            if old > part.start:
+                ranges.append((at, at + min(old, part.stop) - part.start))
+            at += part.stop - part.start
+        return ranges
 
     # What the client asks.
 
@@ -297,17 +307,22 @@ class Lane:
             self.reporter.drop(self.name, reason, count)
         return count
 
-    def replay(self, letters: list[DeadLetter]) -> int:
-        """Take dead *letters* back to the end of the queue; return how many.
+    def replay(self, letters: list[DeadLetter]) -> list[DeadLetter]:
+        """Take dead *letters* back to the end of the queue; return those that do not fit.
 
         Letters that died together go together, under the key that they had.
         """
         together: dict[tuple[str, str], list[DeadLetter]] = {}
         for letter in letters:
             together.setdefault((letter.route, letter.key), []).append(letter)
+        left: list[DeadLetter] = []
         for (route, key), group in together.items():
-            self.door.readmit(route, [letter.data for letter in group], _key_of(key, group))
-        return len(letters)
+            events = [letter.data for letter in group]
+            if self.door.fits(sum(map(len, events)), events=len(events)):
+                self.door.readmit(route, events, _key_of(key, group))
+            else:
+                left += group
+        return left
 
     def view(self) -> LaneStatistics:
         """Return the counters and gauges as they are now."""

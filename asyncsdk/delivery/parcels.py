@@ -42,11 +42,12 @@ class Parcel(Struct, frozen=True):
     @property
     def key(self) -> str:
         """The idempotency key: the batch's own if it is whole, else derived from it."""
-        first = self.parts[0]
-        batch = first.lease.batch
-        if first.stop - first.start == len(batch.events):
-            return batch.key
-        return derive_key(batch.key, first.start, first.stop)
+        key = ""
+        for part in self.parts:
+            batch = part.lease.batch
+            is_whole = part.stop - part.start == len(batch.events)
+            key += batch.key if is_whole else derive_key(batch.key, part.start, part.stop)
+        return key if len(self.parts) == 1 else derive_key(key, 0, self.count)
 
     @property
     def events(self) -> list[bytes]:

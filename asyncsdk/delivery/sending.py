@@ -29,7 +29,7 @@ from asyncsdk.errors import (
     TransportError,
 )
 from asyncsdk.receipts import DELIVERED, Outcome, State
-from asyncsdk.retrying import Move, Step, decide, refusals_allowed
+from asyncsdk.retrying import Move, Range, Step, decide, refusals_allowed
 from asyncsdk.seams import DeadLetter, Fate, Lease, Verdict
 
 if TYPE_CHECKING:
@@ -111,22 +111,22 @@ async def _exchange(lane: Lane, parcel: Parcel) -> Verdict:
 
 async def _act(lane: Lane, trip: Trip, parcel: Parcel, verdict: Verdict, started: float) -> None:
     if parcel is trip.refused and verdict.fate is Fate.SPLIT:
-        await _refused_again(lane, trip, parcel, verdict)
+        await _refused_again(lane, trip, parcel, verdict, started)
         return
     again = verdict.fate is Fate.AGAIN or Fate.AGAIN in verdict.but.values()
     attempts = parcel.fail() if again else parcel.attempts + 1
     step = decide(verdict, parcel.count, attempts=attempts, max_retries=lane.options.max_retries)
     if step.move is Move.ON:
         parcel.count_from(0)
-    if step.move in (Move.PAUSE, Move.STOP) and lane.too_old(parcel):
-        step = structs.replace(step, move=Move.SPENT)
+    else:
+        step = await _expire(lane, parcel, step, verdict, attempts)
     await _settle(lane, trip, parcel, step, verdict, attempts)
     trip.parcels.popleft()
     trip.parcels.extendleft(parcel.slice(ranges) for ranges in reversed(step.parcels))
     lane.paced(step.move, verdict, started, parcel.count)
-    if step.move is Move.SPENT:
+    if step.move is Move.SPENT and step.parcels:
         await _give_up(lane, trip, verdict, attempts)
-    await _hunt(lane, trip, parcel, step, verdict)
+    await _hunt(lane, trip, parcel, step, verdict, started)
     lane.moved()
 
 
@@ -141,13 +141,20 @@ async def _settle(
             trip.hunt.proved = True
     for ranges in step.rejected:
         guilty = parcel.slice([ranges])
-        if trip.hunt is not None and not trip.hunt.proved and verdict.fate is Fate.SPLIT:
+        if trip.hunt is not None and not trip.hunt.proved and _may_be_the_lane(verdict):
             trip.hunt.suspects.append((guilty, verdict))
         else:
             await _reject(lane, guilty, verdict, attempts)
 
 
-async def _hunt(lane: Lane, trip: Trip, parcel: Parcel, step: Step, verdict: Verdict) -> None:
+def _may_be_the_lane(verdict: Verdict) -> bool:
+    """Whether the refusal of a lone event may not be its own fault; its size (413) surely is."""
+    return verdict.fate is Fate.SPLIT and verdict.status != 413
+
+
+async def _hunt(
+    lane: Lane, trip: Trip, parcel: Parcel, step: Step, verdict: Verdict, started: float
+) -> None:
     """Keep the hunt's books, and end it when its last part has been sent."""
     if trip.hunt is None:
         if not step.split:
@@ -155,7 +162,7 @@ async def _hunt(lane: Lane, trip: Trip, parcel: Parcel, step: Step, verdict: Ver
         trip.hunt = Hunt(parcel)
     hunt = trip.hunt
     hunt.left += len(step.parcels) - 1
-    hunt.left -= step.move is Move.SPENT
+    hunt.left -= step.move is Move.SPENT and bool(step.parcels)
     hunt.refused += verdict.fate is Fate.SPLIT
     if hunt.proved:
         suspects, hunt.suspects = hunt.suspects, []
@@ -164,25 +171,29 @@ async def _hunt(lane: Lane, trip: Trip, parcel: Parcel, step: Step, verdict: Ver
     if hunt.left <= 0:
         trip.hunt = None
         if hunt.suspects:
-            await _all_refused(lane, trip, hunt)
+            _all_refused(lane, trip, hunt, started)
     elif hunt.too_costly:
-        lane.stop(f"parts of a batch are refused one after another ({_why(verdict)})", verdict)
+        lane.stop(
+            f"parts of a batch are refused one after another ({_why(verdict)})", verdict, started
+        )
 
 
-async def _all_refused(lane: Lane, trip: Trip, hunt: Hunt) -> None:
+def _all_refused(lane: Lane, trip: Trip, hunt: Hunt, started: float) -> None:
     """Every single event was refused: it is the lane. Keep them, stand still, probe."""
     guilty = Parcel(tuple(part for parcel, _ in hunt.suspects for part in parcel.parts))
     why = hunt.suspects[-1][1]
     trip.parcels.appendleft(guilty)
     trip.refused, trip.probes = guilty, 0
-    lane.stop(f"every event of a batch is refused ({_why(why)})", why)
+    lane.stop(f"every event of a batch is refused ({_why(why)})", why, started)
 
 
-async def _refused_again(lane: Lane, trip: Trip, guilty: Parcel, verdict: Verdict) -> None:
+async def _refused_again(
+    lane: Lane, trip: Trip, guilty: Parcel, verdict: Verdict, started: float
+) -> None:
     """Probe on, but not for ever: events that stay refused would hold up all that follow."""
     trip.probes += 1
-    if trip.probes <= lane.options.max_retries and not lane.too_old(guilty):
-        lane.stop(f"every event of a batch is refused ({_why(verdict)})", verdict)
+    if trip.probes <= lane.options.max_retries and not lane.expired(guilty):
+        lane.stop(f"every event of a batch is refused ({_why(verdict)})", verdict, started)
         return
     trip.parcels.popleft()
     trip.refused = None
@@ -205,26 +216,49 @@ async def _reject(lane: Lane, guilty: Parcel, verdict: Verdict, attempts: int) -
     lane.failed(error)
 
 
+async def _expire(lane: Lane, parcel: Parcel, step: Step, verdict: Verdict, attempts: int) -> Step:
+    """Bury what has passed `max_age`; return the step for the rest."""
+    old = lane.expired(parcel)
+    if not old:
+        return step
+    await _bury(lane, parcel.slice(old), verdict, attempts)
+    rest = [ranges for ranges in (_less(ranges, old) for ranges in step.parcels) if ranges]
+    return structs.replace(step, parcels=rest)
+
+
+def _less(ranges: Sequence[Range], old: Sequence[Range]) -> Sequence[Range]:
+    for start, stop in old:
+        ranges = without(ranges, start, stop)
+    return ranges
+
+
 async def _give_up(lane: Lane, trip: Trip, verdict: Verdict, attempts: int) -> None:
     """Bury the parcel at the front, or put the whole trip back, as `exhausted` says."""
     parcel = trip.parcels[0]
-    error = error_of(verdict, lane.name)
-    if lane.options.exhausted == "requeue" and not lane.too_old(parcel):
-        await _put_back(lane, trip)
-        lane.rest()
-        kind = "requeued"
-    else:
+    if lane.options.exhausted != "requeue":
         trip.parcels.popleft()
-        outcome = Outcome(State.DEAD, _why(verdict), verdict.status, error)
-        await _close(lane, parcel, outcome, _letters(lane, parcel, outcome, attempts))
-        kind = "exhausted"
+        await _bury(lane, parcel, verdict, attempts)
+        parcel.count_from(0)  # other parts of the batch have attempts of their own
+        return
+    await _put_back(lane, trip)
+    lane.rest()
+    _tell_end(lane, "requeued", parcel.count, verdict, attempts)
+
+
+async def _bury(lane: Lane, parcel: Parcel, verdict: Verdict, attempts: int) -> None:
+    outcome = Outcome(State.DEAD, _why(verdict), verdict.status, error_of(verdict, lane.name))
+    await _close(lane, parcel, outcome, _letters(lane, parcel, outcome, attempts))
+    _tell_end(lane, "exhausted", parcel.count, verdict, attempts)
+
+
+def _tell_end(lane: Lane, kind: str, count: int, verdict: Verdict, attempts: int) -> None:
     lane.reporter.say(
         f"{kind} {lane.name}",
         f"{lane.name}: {{count}} events {_END[kind]} after {attempts} attempts ({_why(verdict)})",
-        count=parcel.count,
+        count=count,
     )
-    lane.reporter.event(kind, destination=lane.name, count=parcel.count, attempts=attempts)
-    lane.failed(error)
+    lane.reporter.event(kind, destination=lane.name, count=count, attempts=attempts)
+    lane.failed(error_of(verdict, lane.name))
 
 
 _END = {

@@ -18,12 +18,12 @@ from msgspec import Raw, Struct
 from asyncsdk.destinations.addresses import check_name, default_name, endpoint
 from asyncsdk.destinations.answers import judge_status
 from asyncsdk.destinations.secrets import Secret, check_key
-from asyncsdk.messages import Message
+from asyncsdk.messages import Id, Message
 from asyncsdk.options import Delivery
 from asyncsdk.seams import Encoded, HttpRequest, HttpResponse, RouteLimits, Unsupported, Verdict
 from asyncsdk.version import __version__
 from asyncsdk.wire.encoding import decode, encode
-from asyncsdk.wire.ids import id_text
+from asyncsdk.wire.ids import number_text
 
 _LIBRARY = {"name": "asyncsdk", "version": __version__}
 _BARE_CONTEXT = Raw(encode({"library": _LIBRARY}))
@@ -150,8 +150,8 @@ class Segment:
             message.message_id,
             message.timestamp or message.original_timestamp,
             _EMPTY if integrations is None else integrations,
-            id_text(message.user_id),
-            id_text(message.anonymous_id),
+            _id(message.user_id),
+            None if kind == "alias" else _id(message.anonymous_id),
             message.event,
             _properties(message),
             _traits(message),
@@ -197,6 +197,11 @@ def _context(message: Message) -> Any:
         merged.setdefault("sessionId", message.session_id)
     merged["library"] = _LIBRARY
     return merged
+
+
+def _id(value: Id | None) -> Id | None:
+    """Return an id as text: Segment takes nothing else, not even a zero."""
+    return value if value is None or isinstance(value, str) else number_text(value)
 
 
 def _properties(message: Message) -> Any:

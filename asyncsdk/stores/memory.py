@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
+from itertools import islice, takewhile
 
 from asyncsdk.batching import count_fitting
 from asyncsdk.outside import Bell
@@ -78,8 +79,10 @@ class MemoryStore:
         while not shelf.waiting:
             await shelf.filled.wait()
         route = shelf.waiting[0].batch.route
-        same = [lease for lease in shelf.waiting if lease.batch.route == route][: room.batches]
-        sizes = ((len(lease.batch.events), lease.batch.size) for lease in same)
+        same = takewhile(lambda lease: lease.batch.route == route, shelf.waiting)
+        sizes = (
+            (len(lease.batch.events), lease.batch.size) for lease in islice(same, room.batches)
+        )
         taken = [shelf.waiting.popleft() for _ in range(count_fitting(sizes, room))]
         for lease in taken:
             shelf.leased[lease.batch.key] = lease

@@ -91,15 +91,16 @@ class AiohttpTransport:
         """
         import aiohttp
 
-        history = SimpleNamespace(reused=False)
+        history = SimpleNamespace(reused=False, answered=False)
         try:
             try:
                 return await self._exchange(request, history)
-            except (aiohttp.ServerDisconnectedError, ConnectionError):
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
                 # The other side had closed the idle connection: no byte of an answer came.
-                if not history.reused:
+                if history.answered or not history.reused:
                     raise
-                return await self._exchange(request, SimpleNamespace(reused=False))
+                again = SimpleNamespace(reused=False, answered=False)
+                return await self._exchange(request, again)
         except TimeoutError:
             raise RequestTimeoutError(
                 f"no whole answer within {request.timeout:g} s", retryable=True
@@ -122,6 +123,7 @@ class AiohttpTransport:
             timeout=aiohttp.ClientTimeout(total=request.timeout or None, ceil_threshold=1e9),
             trace_request_ctx=history,
         ) as response:
+            history.answered = True
             body = await _read(response.content)
             if len(body) > MAX_ANSWER:
                 response.close()  # what was not read must not be taken for the next answer

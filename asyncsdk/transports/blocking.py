@@ -7,9 +7,12 @@ standard library's client can. It blocks the loop that it runs on, which then ha
 from __future__ import annotations
 
 import http.client
+import io
+import socket
 import ssl
 import time
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from asyncsdk.errors import RequestTimeoutError, TransportError
@@ -49,13 +52,10 @@ class BlockingTransport:
         parts = urlsplit(request.url)
         connection = self._connection(parts.scheme, parts.hostname or "", parts.port, seconds)
         try:
+            connection.connect()
+            connection.sock = _Bounded(connection.sock, time.monotonic() + seconds)
             connection.request(request.method, parts.path, request.body, dict(request.headers))
-            answer = connection.getresponse()
-            return HttpResponse(
-                status=answer.status,
-                headers={name.lower(): value for name, value in answer.getheaders()},
-                body=answer.read(_MAX_ANSWER),
-            )
+            return _read(connection.getresponse())
         except TimeoutError:
             raise RequestTimeoutError(
                 f"no whole answer within {seconds:.1f} s", retryable=True
@@ -73,3 +73,47 @@ class BlockingTransport:
         context = self._ssl or ssl.create_default_context()
         make: Callable[..., http.client.HTTPConnection] = http.client.HTTPSConnection
         return make(host, port, timeout=seconds, context=context)
+
+
+def _read(answer: http.client.HTTPResponse) -> HttpResponse:
+    body = answer.read(_MAX_ANSWER)
+    if answer.length and len(body) < _MAX_ANSWER:
+        raise http.client.IncompleteRead(body, answer.length)
+    return HttpResponse(
+        status=answer.status,
+        headers={name.lower(): value for name, value in answer.getheaders()},
+        body=body,
+    )
+
+
+class _Bounded:
+    """A socket whose reads end at one moment: a server that drips resets every other timeout."""
+
+    def __init__(self, sock: socket.socket, until: float) -> None:
+        self._sock = sock
+        self._until = until
+
+    def sendall(self, data: bytes) -> None:
+        self._sock.sendall(data)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_BoundedReads(self._sock, self._until))
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+class _BoundedReads(io.RawIOBase):
+    def __init__(self, sock: socket.socket, until: float) -> None:
+        self._sock = sock
+        self._until = until
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(left)
+        return self._sock.recv_into(buffer)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-#: From here on JavaScript writes a whole number with an exponent.
-_JS_EXPONENT = 10**21
+#: From this power of ten on JavaScript writes a number with an exponent.
+_JS_EXPONENT = 21
 
 
 def id_text(value: str | float | None) -> str | float | None:
@@ -25,12 +25,18 @@ def number_text(value: float) -> str:
     """
     if isinstance(value, int):
         return int.__repr__(value)
-    if value.is_integer() and abs(value) < _JS_EXPONENT:
-        return int.__repr__(int(value))
     mantissa, mark, exponent = float.__repr__(value).partition("e")
-    if not mark:
-        return mantissa
-    power = int(exponent)
-    if -7 < power < 0:
-        return f"{value:.{len(mantissa.replace('.', '').lstrip('-')) - 1 - power}f}"
-    return f"{mantissa.removesuffix('.0')}e{power:+d}"
+    digits = mantissa.removesuffix(".0")
+    power = int(exponent) if mark else 0
+    if not mark or not -7 < power < _JS_EXPONENT:
+        return f"{digits}e{power:+d}" if mark else digits
+    return _without_exponent(digits, power)
+
+
+def _without_exponent(digits: str, power: int) -> str:
+    """Write ``1.5``, ``20`` as ``150000000000000000000``, and ``1.5``, ``-5`` as ``0.000015``."""
+    sign = "-" if digits.startswith("-") else ""
+    whole, _, fraction = digits.lstrip("-").partition(".")
+    if power > 0:
+        return sign + (whole + fraction).ljust(power + 1, "0")
+    return f"{sign}0.{'0' * (-power - 1)}{whole}{fraction}"

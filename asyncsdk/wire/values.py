@@ -162,6 +162,8 @@ def _key(key: Any) -> str:
         return {None: "null", True: "true", False: "false"}[key]
     if isinstance(key, datetime):
         return format_time(key)
+    if isinstance(key, bytes):
+        return base64.b64encode(key).decode()
     try:
         return well_formed(str(key))[:MAX_TEXT]
     except Exception:  # noqa: BLE001 - a foreign __str__ may raise anything
@@ -204,15 +206,43 @@ def _numpy(value: Any) -> Any:
 
 
 def _fields(value: Any) -> Any:
-    """Return the fields of a msgspec struct, a dataclass or an attrs object, else None."""
-    if isinstance(value, type):
-        return None
+    """Return the fields of a msgspec struct, a dataclass or an attrs object, else None.
+
+    As on the fast path, fields whose names begin with an underscore are private and left out.
+    """
+    kind = type(value)
     if isinstance(value, msgspec.Struct):
-        return {f.encode_name: getattr(value, f.name) for f in msgspec.structs.fields(value)}
-    if dataclasses.is_dataclass(value):
-        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-    attributes = getattr(type(value), "__attrs_attrs__", None)
-    return None if attributes is None else {f.name: getattr(value, f.name) for f in attributes}
+        return _struct(value)
+    if dataclasses.is_dataclass(kind):
+        names = [f.name for f in dataclasses.fields(kind)]
+    elif hasattr(kind, "__attrs_attrs__"):
+        names = [f.name for f in kind.__attrs_attrs__]
+    else:
+        return None
+    return {name: getattr(value, name) for name in names if not name.startswith("_")}
+
+
+def _struct(value: msgspec.Struct) -> Any:
+    """Return a struct's fields as msgspec would write them: renamed, tagged, or as a list."""
+    config = value.__struct_config__
+    named = {
+        field.encode_name: getattr(value, field.name)
+        for field in msgspec.structs.fields(value)
+        if not (config.omit_defaults and _is_default(field, getattr(value, field.name)))
+    }
+    tag = {} if config.tag_field is None else {config.tag_field: config.tag}
+    if config.array_like:
+        return [*tag.values(), *named.values()]
+    return {**tag, **named}
+
+
+def _is_default(field: msgspec.structs.FieldInfo, value: Any) -> bool:
+    if field.default is not msgspec.NODEFAULT:
+        return value is field.default or (
+            type(value) is type(field.default) and value == field.default
+        )
+    factory = field.default_factory
+    return factory in (list, dict, set) and type(value) is factory and not value
 
 
 _Rule = Callable[[_Walk, Any, str], Any]
@@ -232,7 +262,7 @@ _EXACT: dict[type, _Rule] = {
     UUID: _plain_text,
     datetime: lambda _walk, value, _path: format_time(value),
     date: lambda _walk, value, _path: value.isoformat(),
-    time: lambda _walk, value, _path: value.isoformat(),
+    time: lambda _walk, value, _path: value.isoformat().replace("+00:00", "Z"),
     timedelta: lambda _walk, value, _path: value.total_seconds(),
     bytes: _bytes,
     bytearray: _bytes,

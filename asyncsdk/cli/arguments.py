@@ -1,0 +1,217 @@
+"""Arguments: from words to options, or to argparse's own complaint. Pure but for that."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from asyncsdk.version import __version__
+
+#: The collector counts so many different ids; beyond that nobody could say what was lost.
+MAX_EVENTS = 1_000_000
+
+_SEGMENT = "https://api.segment.io"
+
+
+class DemoOptions(Struct, frozen=True, kw_only=True):
+    """What the demo is to do.
+
+    Attributes:
+        events: Calls to make.
+        faults: Of the server, as texts; None for the standard ones.
+        seed: Of the visitors.
+        patience: Seconds that the queue has to become empty after the last call.
+    """
+
+    events: int = 100_000
+    faults: tuple[str, ...] | None = None
+    seed: int = 1
+    patience: float = 60.0
+
+
+class FileOptions(Struct, frozen=True, kw_only=True):
+    """Which file goes where.
+
+    Attributes:
+        file: Its path, `-` for stdin.
+        to: The server's address.
+        write_key: The key.
+        destination: `rudderstack` or `segment`.
+        allow_insecure_http: Whether plain http may leave this machine.
+    """
+
+    file: str
+    to: str
+    write_key: str
+    destination: str = "rudderstack"
+    allow_insecure_http: bool = False
+
+    def __repr__(self) -> str:
+        """Show all but the key."""
+        return f"FileOptions({self.file!r} to {self.to!r})"
+
+
+class CollectOptions(Struct, frozen=True, kw_only=True):
+    """How the collector is to be run; no keys let every key in."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    write_keys: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+def parse(
+    argv: Sequence[str], environ: Mapping[str, str]
+) -> DemoOptions | FileOptions | CollectOptions:
+    """Read *argv*.
+
+    Args:
+        argv: Without the program's name.
+        environ: For the key, which other users of the machine can read from a command line.
+
+    Raises:
+        SystemExit: There is nothing to run: help, version, or a mistake.
+    """
+    parser, demo = _parsers()
+    found = parser.parse_args(argv)
+    if found.command == "collect":
+        return CollectOptions(
+            host=found.host,
+            port=found.port,
+            write_keys=tuple(found.write_key),
+            faults=_faults(found.fault) or (),
+        )
+    if found.ndjson is not None:
+        return _file_options(demo, found, environ)
+    for name in ("to", "write_key", "destination"):
+        if getattr(found, name) is not None:
+            demo.error(f"--{name.replace('_', '-')} goes with --ndjson")
+    return DemoOptions(
+        events=found.events,
+        faults=_faults(found.fault),
+        seed=found.seed,
+        patience=found.patience,
+    )
+
+
+def _file_options(
+    demo: argparse.ArgumentParser, found: argparse.Namespace, environ: Mapping[str, str]
+) -> FileOptions:
+    destination = found.destination or "rudderstack"
+    to = found.to or (_SEGMENT if destination == "segment" else "")
+    key = found.write_key or environ.get("ASYNCSDK_WRITE_KEY", "")
+    if not to:
+        demo.error("--ndjson needs --to URL")
+    if not key:
+        demo.error("--ndjson needs --write-key KEY, or ASYNCSDK_WRITE_KEY in the environment")
+    return FileOptions(
+        file=found.ndjson,
+        to=to,
+        write_key=key,
+        destination=destination,
+        allow_insecure_http=found.allow_insecure_http,
+    )
+
+
+def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    parser = argparse.ArgumentParser(
+        prog="asyncsdk", description="Server-side product analytics for asyncio."
+    )
+    parser.add_argument("--version", action="version", version=f"asyncsdk {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    demo = commands.add_parser(
+        "demo",
+        help="send events through a failing server and count them; or send a file of events",
+        description="Send the events of a shop to a server that fails on purpose, and count at "
+        "the server what arrived. Exit code 1 if anything was lost.",
+    )
+    _describe_demo(demo)
+    collect = commands.add_parser(
+        "collect",
+        help="run a local server that takes events",
+        description="Run a stand-in for RudderStack and Segment on this machine, until Ctrl-C.",
+    )
+    collect.add_argument("--port", type=_port, default=0, metavar="N", help="0 takes a free one")
+    collect.add_argument("--host", default="127.0.0.1", help="a loopback name or address")
+    collect.add_argument(
+        "--write-key", action="append", default=[], metavar="K", help="let only such keys in"
+    )
+    _describe_faults(collect)
+    return parser, demo
+
+
+def _describe_demo(demo: argparse.ArgumentParser) -> None:
+    demo.add_argument(
+        "--events", type=_events, default=100_000, metavar="N", help="how many (100,000)"
+    )
+    demo.add_argument("--seed", type=int, default=1, metavar="N", help="other visitors")
+    demo.add_argument(
+        "--patience",
+        type=_seconds,
+        default=60.0,
+        metavar="S",
+        help="seconds for the queue to empty after the last call (60)",
+    )
+    _describe_faults(demo)
+    real = demo.add_argument_group(
+        "a file instead",
+        "Exit code 0: all delivered; 2: some lines or events were not; 3: none could be.",
+    )
+    real.add_argument("--ndjson", metavar="FILE", help="one JSON object a line; - is stdin")
+    real.add_argument("--to", metavar="URL", help="the data plane, or Segment's host")
+    real.add_argument("--write-key", metavar="KEY", help="or ASYNCSDK_WRITE_KEY, which is safer")
+    real.add_argument("--destination", choices=("rudderstack", "segment"))
+    real.add_argument(
+        "--allow-insecure-http", action="store_true", help="plain http to another machine"
+    )
+
+
+def _describe_faults(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--fault",
+        action="append",
+        type=_fault,
+        metavar="F",
+        help='what goes wrong, such as "503,share=0.1" or "delay,seconds=0.2,start=1,until=3"; '
+        '"none" for nothing; may be repeated',
+    )
+
+
+def _faults(found: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if found is None else tuple(text for text in found if text != "none")
+
+
+def _fault(text: str) -> str:
+    from asyncsdk.cli.faults import read_fault
+
+    try:
+        if text != "none":
+            read_fault(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _events(text: str) -> int:
+    return _whole(text, 1, MAX_EVENTS)
+
+
+def _port(text: str) -> int:
+    return _whole(text, 0, 65_535)
+
+
+def _whole(text: str, least: int, most: int) -> int:
+    plain = text.replace(",", "").replace("_", "")
+    if not (plain.isascii() and plain.isdigit() and least <= int(plain[:9]) <= most):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least:,} to {most:,}")
+    return int(plain)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0.0 <= seconds <= 3600.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 3,600")
+    return seconds

@@ -1,0 +1,165 @@
+"""The demo: a failing server, a shop's events, and a count at the server of what arrived."""
+
+import asyncio
+import math
+import sys
+import time
+from collections import Counter
+
+import anyio
+
+from asyncsdk.cli import faults
+from asyncsdk.cli.arguments import DemoOptions
+from asyncsdk.cli.feeding import TASKS, THREADS, Feed
+from asyncsdk.cli.screen import LIVE_EVERY, Screen
+from asyncsdk.cli.stand_in import Arrived
+from asyncsdk.cli.standing_in import StandInError, stand_in
+from asyncsdk.cli.tallying import percentile, tally
+from asyncsdk.cli.wording import Reading, Run, counted, demo_rows
+from asyncsdk.client import AsyncAnalytics
+from asyncsdk.client.settings import Options
+from asyncsdk.destinations import RudderStack
+from asyncsdk.version import __version__
+
+INTERRUPTED = 130
+
+#: Fewer events than this come without the poisoned one: it needs company to be told apart.
+_LEAST_FOR_POISON = 200
+#: Seconds that Ctrl-C leaves for what is on its way.
+_AFTER_INTERRUPT = 2.0
+
+# Small batches, so that the faults have many requests to choose from; quick retries, because the
+# server recovers quickly; a queue that a producer who awaits cannot overrun.
+_QUEUE = 50_000
+_OPTIONS: Options = {
+    "flush_interval": 0.5,
+    "max_batch_events": 250,
+    "max_queue_events": _QUEUE,
+    "max_retries": 50,
+    "retry_base": 0.02,
+    "retry_cap": 0.25,
+    "timeout": 2.0,
+    "probe_after": 0.25,
+    "probe_cap": 1.0,
+}
+
+
+async def demo(options: DemoOptions, screen: Screen) -> int:
+    """Run it and return the exit code: 1 if anything was lost, 130 after Ctrl-C."""
+    script = faults.STANDARD if options.faults is None else options.faults
+    try:
+        async with stand_in(script) as server:
+            _say_what_comes(options, script, server.url, screen)
+            analytics = AsyncAnalytics(RudderStack("demo-write-key", server.url), **_OPTIONS)
+            feed = Feed(
+                analytics,
+                options.events,
+                seed=options.seed,
+                poisoned=options.faults is None and options.events >= _LEAST_FOR_POISON,
+                crowded_at=_QUEUE // 2,
+            )
+            began = time.monotonic()
+            early = await _stream(analytics, feed, options, screen)
+            seconds = time.monotonic() - began
+            peak = peak_memory()
+            arrived = await server.arrived()
+    except StandInError as error:
+        screen.complain(f"asyncsdk demo: {error}")
+        return 1
+    letters = [letter async for letter in analytics.dead_letters()]
+    timings = sorted(taken for producer in feed.producers for taken in producer.timings)
+    run = Run(
+        tally=tally(feed.ids, arrived.ids, [letter.message_id for letter in letters]),
+        seconds=seconds,
+        retries=analytics.statistics().retries,
+        refusals=Counter(letter.reason for letter in letters),
+        p50=percentile(timings, 50),
+        p99=percentile(timings, 99),
+        peak_bytes=peak,
+        early=early,
+    )
+    _show(run, arrived, screen)
+    if early:
+        return INTERRUPTED
+    return 1 if run.tally.lost else 0
+
+
+def _show(run: Run, arrived: Arrived, screen: Screen) -> None:
+    screen.say("" if not run.early else "Stopped early; what is known so far:")
+    screen.show(demo_rows(run))
+    thrown = {faults.word(kind): count for kind, count in sorted(arrived.faults.items())}
+    screen.say(
+        "",
+        f"  of {arrived.requests:,} requests went wrong on purpose  {counted(thrown)}",
+    )
+
+
+def _say_what_comes(
+    options: DemoOptions, script: tuple[str, ...], url: str, screen: Screen
+) -> None:
+    screen.say(
+        f"asyncsdk {__version__} demo: {options.events:,} events of a shop, "
+        f"from {TASKS} tasks and {THREADS} threads",
+        tone="strong",
+    )
+    planned = " · ".join(faults.describe(faults.read_fault(text)) for text in script)
+    screen.say(f"  server  {url} (a process of its own)", f"  faults  {planned or 'none'}", "")
+
+
+async def _stream(
+    analytics: AsyncAnalytics, feed: Feed, options: DemoOptions, screen: Screen
+) -> bool:
+    """Make all calls and deliver what can be delivered; return whether Ctrl-C cut it short."""
+    early = False
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_watch, analytics, options.events, screen)
+        try:
+            await analytics.start()
+            await feed.run()
+            await _drain(analytics, options.patience)
+        except asyncio.CancelledError:
+            # Ctrl-C: asyncio.run cancels this task once, and a second time means it.
+            task = asyncio.current_task()
+            if task is None or not task.cancelling():
+                raise
+            task.uncancel()
+            early = True
+            screen.complain("stopping …")
+        await analytics.shutdown(_AFTER_INTERRUPT if early else 0.0)
+        tasks.cancel_scope.cancel()
+    return early
+
+
+async def _drain(analytics: AsyncAnalytics, patience: float) -> None:
+    """Wait until nothing is pending; a flush ends early where a lane stands still."""
+    with anyio.move_on_after(patience):
+        while analytics.pending:
+            await analytics.flush(math.inf)
+            await anyio.sleep(0.02)
+
+
+async def _watch(analytics: AsyncAnalytics, events: int, screen: Screen) -> None:
+    began = time.monotonic()
+    while True:
+        await anyio.sleep(LIVE_EVERY)
+        view = analytics.statistics()
+        settled = view.delivered + view.rejected + view.dead + view.dropped
+        screen.progress(
+            Reading(
+                seconds=time.monotonic() - began,
+                settled=settled,
+                waiting=view.pending,
+                retries=view.retries,
+                share=settled / events,
+            )
+        )
+
+
+def peak_memory() -> int | None:
+    """Return the most bytes that this process ever held, None where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,77 @@
+"""The entry: arguments in, exit code out."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+
+from asyncsdk.cli.arguments import CollectOptions, DemoOptions, FileOptions, parse
+from asyncsdk.cli.screen import Screen
+from asyncsdk.errors import ConfigurationError
+
+#: What a shell reports for a program that Ctrl-C ended.
+INTERRUPTED = 130
+#: What a shell reports for a program whose reader went away.
+_PIPE_BROKE = 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that *argv* names and return its exit code.
+
+    Args:
+        argv: The arguments without the program's name; None takes the process's own.
+    """
+    try:
+        options = parse(sys.argv[1:] if argv is None else argv, os.environ)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    try:
+        return _run(options)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The interpreter flushes stdout once more at its end: let it have somewhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _PIPE_BROKE
+    except ConfigurationError as error:
+        sys.stderr.write(f"asyncsdk: {error}\n")
+        return 2
+
+
+def _run(options: DemoOptions | FileOptions | CollectOptions) -> int:
+    if isinstance(options, CollectOptions):
+        return _collect(options)
+    screen = Screen(sys.stdout, sys.stderr, os.environ)
+    # Late, for --version and --help answer sooner without aiohttp.
+    if isinstance(options, FileOptions):
+        from asyncsdk.cli.shipping import ship
+
+        return asyncio.run(ship(options, screen))
+    from asyncsdk.cli.demo import demo
+
+    return asyncio.run(demo(options, screen))
+
+
+def _collect(options: CollectOptions) -> int:
+    """Run the collector until Ctrl-C, which is how it is meant to end."""
+    from asyncsdk.cli.faults import read_fault
+    from asyncsdk.collector import serve
+
+    serving = serve(
+        options.port,
+        options.host,
+        write_keys=options.write_keys or None,
+        faults=[read_fault(text) for text in options.faults],
+        write=_print_now,
+    )
+    try:
+        asyncio.run(serving)
+    except KeyboardInterrupt:
+        return 0
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"asyncsdk collect: {error}\n")
+    return 1
+
+
+def _print_now(line: str) -> None:
+    print(line, flush=True)

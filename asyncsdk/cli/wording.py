@@ -1,0 +1,196 @@
+"""Wording: numbers, progress lines and tables as text. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from asyncsdk.cli.tallying import Tally
+
+Tone = Literal["", "good", "bad", "quiet", "strong"]
+
+_CODES: Mapping[Tone, str] = {"good": "32;1", "bad": "31;1", "quiet": "2", "strong": "1"}
+_GAP = "   "
+_BAR = 24
+
+
+class Row(Struct, frozen=True):
+    """One line of a table: what, how much, and a remark; no label and no value is a rule."""
+
+    label: str
+    value: str
+    note: str = ""
+    tone: Tone = ""
+
+
+RULE = Row("", "")
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """What a progress line tells.
+
+    Attributes:
+        seconds: Since the start.
+        settled: Events with a final outcome.
+        waiting: Events without one.
+        retries: Requests sent again.
+        share: The part that is done, 0 to 1; None if nobody knows.
+        bad: Lines that were no events.
+        pause: Why nothing moves at the moment; empty if it does.
+    """
+
+    seconds: float
+    settled: int = 0
+    waiting: int = 0
+    retries: int = 0
+    share: float | None = None
+    bad: int = 0
+    pause: str = ""
+
+
+def tinted(text: str, tone: Tone) -> str:
+    """Return *text* in the terminal's colours."""
+    return f"\x1b[{_CODES[tone]}m{text}\x1b[0m" if tone else text
+
+
+def duration(seconds: float) -> str:
+    """Write a time as people say it."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{seconds:.1f} s"
+
+
+def micros(nanoseconds: int) -> str:
+    """Write a short time in microseconds, a longer one in milliseconds."""
+    if nanoseconds < 1_000_000:
+        return f"{nanoseconds / 1000:,.1f} µs"
+    return f"{nanoseconds / 1_000_000:,.1f} ms"
+
+
+def megabytes(count: float) -> str:
+    """Write bytes in millions."""
+    return f"{count / 1e6:,.1f} MB"
+
+
+def progress(now: Reading, before: Reading, *, bar: bool) -> str:
+    """Put the state into one line; the rate is that since *before*."""
+    parts: list[str] = []
+    if now.share is not None:
+        percent = f"{int(now.share * 100):3d} %"
+        parts.append(f"{percent}  {_bar(now.share)}" if bar else percent)
+    passed = now.seconds - before.seconds
+    rate = (now.settled - before.settled) / passed if passed > 0 else 0.0
+    parts += [
+        f"{now.settled:>9,} done",
+        f"{now.waiting:>7,} waiting",
+        f"{now.retries:>4,} retries",
+        f"{rate:>8,.0f}/s",
+    ]
+    if now.bad:
+        parts.append(f"{now.bad:,} bad lines")
+    if now.pause:
+        parts.append(now.pause)
+    return "  ".join(parts)
+
+
+def _bar(share: float) -> str:
+    full = int(min(max(share, 0.0), 1.0) * _BAR)
+    return "█" * full + "░" * (_BAR - full)
+
+
+def table(rows: Sequence[Row], *, colour: bool) -> list[str]:
+    """Align *rows*: labels to the left, values to the right, remarks behind."""
+    left = max((len(row.label) for row in rows), default=0)
+    right = max((len(row.value) for row in rows), default=0)
+    return [_line(row, left, right, colour=colour) for row in rows]
+
+
+def _line(row: Row, left: int, right: int, *, colour: bool) -> str:
+    if row == RULE:
+        return "  " + "─" * (left + len(_GAP) + right)
+    label, value = row.label.ljust(left), row.value.rjust(right)
+    note = _GAP + row.note if row.note else ""
+    if colour:
+        label, value = tinted(label, row.tone), tinted(value, row.tone)
+        note = tinted(note, "quiet") if note else ""
+    return f"  {label}{_GAP}{value}{note}".rstrip()
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """What one demo brought about.
+
+    Attributes:
+        tally: What became of the events.
+        seconds: From the first call to the last outcome.
+        retries: Requests sent again.
+        refusals: How many dead letters, by reason.
+        p50: The median of `track()`, in nanoseconds.
+        p99: Its 99th percentile.
+        peak_bytes: The most memory that the process held; None if the system does not say.
+        early: Whether Ctrl-C ended it.
+    """
+
+    tally: Tally
+    seconds: float
+    retries: int
+    refusals: Mapping[str, int]
+    p50: int
+    p99: int
+    peak_bytes: int | None
+    early: bool
+
+
+def demo_rows(run: Run) -> list[Row]:
+    """Return the demo's table."""
+    found = run.tally
+    rate = found.delivered / run.seconds if run.seconds > 0 else 0.0
+    rows = [
+        Row("accepted", f"{found.accepted:,}", "calls that returned a receipt"),
+        Row("delivered", f"{found.delivered:,}", "of these, at the server"),
+        Row("retried", f"{run.retries:,}", "requests sent again"),
+        Row("dead letters", f"{found.dead:,}", reasons(run.refusals)),
+        _lost(run),
+        Row("duplicates", f"{found.duplicates:,}", _duplicates(found.duplicates)),
+    ]
+    if found.strangers:
+        rows.append(Row("strangers", f"{found.strangers:,}", "ids that no call returned", "bad"))
+    peak = "unknown" if run.peak_bytes is None else megabytes(run.peak_bytes)
+    return [
+        *rows,
+        RULE,
+        Row("events/s", f"{rate:,.0f}", f"{duration(run.seconds)} in all"),
+        Row("track() p50", micros(run.p50)),
+        Row("track() p99", micros(run.p99)),
+        Row("peak memory", peak, "of this process; the server has its own"),
+    ]
+
+
+def _lost(run: Run) -> Row:
+    value = f"{run.tally.lost:,}"
+    if run.early:
+        return Row("not sent", value, "still queued when stopped", "strong")
+    if run.tally.lost:
+        return Row("lost", value, "neither at the server nor a dead letter", "bad")
+    return Row("lost", value, "counted by message id at the server", "good")
+
+
+def _duplicates(count: int) -> str:
+    return "the answer was lost, not the events; same ids" if count else ""
+
+
+def reasons(refusals: Mapping[str, int], *, most: int = 2) -> str:
+    """Name the *most* frequent reasons, the first one first."""
+    ordered = sorted(refusals.items(), key=lambda pair: -pair[1])
+    named = [f"{reason} × {count:,}" if len(ordered) > 1 else reason for reason, count in ordered]
+    more = f"; {len(named) - most} more reasons" if len(named) > most else ""
+    return "; ".join(named[:most]) + more
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Put *counts* into one line, such as `503 × 12 · connection reset × 4`."""
+    return " · ".join(f"{name} × {count:,}" for name, count in counts.items()) or "none"
+
+
+def indented(title: str, items: Iterable[str]) -> list[str]:
+    """Return *title* and each of *items* on a line of its own below it, or nothing."""
+    lines = [f"    {item}" for item in items]
+    return [f"  {title}", *lines] if lines else []
