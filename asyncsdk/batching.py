@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from asyncsdk.options import LaneOptions
 from asyncsdk.seams import Room, RouteLimits
@@ -40,11 +40,3 @@ def count_fitting(sizes: Iterable[tuple[int, int]], room: Room) -> int:
             break
         fitting += 1
     return fitting
-
-
-def cut(events: Sequence[bytes], room: Room) -> int:
-    """Return how many *events* from the front fit into *room*; at least one.
-
-    An event that is larger by itself travels alone: the server decides about it.
-    """
-    return count_fitting(((1, len(event)) for event in events), room)

@@ -96,6 +96,7 @@ class Runner:
         return self._open()
 
     def _open(self) -> Run:
+        self._ending = None
         if self._run is not None and self.pending:
             self._reporter.say(
                 "moved",

@@ -46,7 +46,8 @@ class Desk:
             for door in doors:
                 door.sealed = False
             yield None
-        while any(door.crowded for door in doors):
+        # A lane that stands still may do so for hours: there the overflow policy decides.
+        while any(lane.door.crowded and not lane.pace.stopped for lane in self._lanes):
             for door in doors:
                 door.seal()
             yield from asyncio.sleep(_CROWDED_LOOK).__await__()

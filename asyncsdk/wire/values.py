@@ -208,7 +208,7 @@ def _numpy(value: Any) -> Any:
 def _fields(value: Any) -> Any:
     """Return the fields of a msgspec struct, a dataclass or an attrs object, else None.
 
-    As on the fast path, fields whose names begin with an underscore are private and left out.
+    As on the fast path, the private fields of attrs (with an underscore in front) are left out.
     """
     kind = type(value)
     if isinstance(value, msgspec.Struct):
@@ -216,10 +216,10 @@ def _fields(value: Any) -> Any:
     if dataclasses.is_dataclass(kind):
         names = [f.name for f in dataclasses.fields(kind)]
     elif hasattr(kind, "__attrs_attrs__"):
-        names = [f.name for f in kind.__attrs_attrs__]
+        names = [f.name for f in kind.__attrs_attrs__ if not f.name.startswith("_")]
     else:
         return None
-    return {name: getattr(value, name) for name in names if not name.startswith("_")}
+    return {name: getattr(value, name) for name in names}
 
 
 def _struct(value: msgspec.Struct) -> Any:
