@@ -203,7 +203,9 @@ def _port(text: str) -> int:
 def _whole(text: str, least: int, most: int) -> int:
     plain = text.replace(",", "").replace("_", "")
     if not (plain.isascii() and plain.isdigit() and least <= int(plain[:9]) <= most):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least:,} to {most:,}")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a whole number from {least:,} to {most:,}"
+        )
     return int(plain)
 
 

@@ -1,6 +1,5 @@
 """The demo: a failing server, a shop's events, and a count at the server of what arrived."""
 
-import asyncio
 import math
 import sys
 import time
@@ -11,17 +10,16 @@ import anyio
 from asyncsdk.cli import faults
 from asyncsdk.cli.arguments import DemoOptions
 from asyncsdk.cli.feeding import TASKS, THREADS, Feed
+from asyncsdk.cli.interrupting import INTERRUPTED, until_interrupted
 from asyncsdk.cli.screen import LIVE_EVERY, Screen
 from asyncsdk.cli.stand_in import Arrived
 from asyncsdk.cli.standing_in import StandInError, stand_in
 from asyncsdk.cli.tallying import percentile, tally
-from asyncsdk.cli.wording import Reading, Run, counted, demo_rows
+from asyncsdk.cli.wording import Reading, Run, demo_rows, listed
 from asyncsdk.client import AsyncAnalytics
 from asyncsdk.client.settings import Options
 from asyncsdk.destinations import RudderStack
 from asyncsdk.version import __version__
-
-INTERRUPTED = 130
 
 #: Fewer events than this come without the poisoned one: it needs company to be told apart.
 _LEAST_FOR_POISON = 200
@@ -47,15 +45,16 @@ _OPTIONS: Options = {
 async def demo(options: DemoOptions, screen: Screen) -> int:
     """Run it and return the exit code: 1 if anything was lost, 130 after Ctrl-C."""
     script = faults.STANDARD if options.faults is None else options.faults
+    poisoned = options.faults is None and options.events >= _LEAST_FOR_POISON
     try:
         async with stand_in(script) as server:
-            _say_what_comes(options, script, server.url, screen)
+            _say_what_comes(options, script, url=server.url, poisoned=poisoned, screen=screen)
             analytics = AsyncAnalytics(RudderStack("demo-write-key", server.url), **_OPTIONS)
             feed = Feed(
                 analytics,
                 options.events,
                 seed=options.seed,
-                poisoned=options.faults is None and options.events >= _LEAST_FOR_POISON,
+                poisoned=poisoned,
                 crowded_at=_QUEUE // 2,
             )
             began = time.monotonic()
@@ -85,55 +84,36 @@ async def demo(options: DemoOptions, screen: Screen) -> int:
 
 
 def _show(run: Run, arrived: Arrived, screen: Screen) -> None:
-    screen.say("" if not run.early else "Stopped early; what is known so far:")
+    if run.early:
+        screen.say("stopped early; what is known so far:", "")
     screen.show(demo_rows(run))
-    thrown = {faults.word(kind): count for kind, count in sorted(arrived.faults.items())}
-    screen.say(
-        "",
-        f"  of {arrived.requests:,} requests went wrong on purpose  {counted(thrown)}",
-    )
-
-
-def _say_what_comes(
-    options: DemoOptions, script: tuple[str, ...], url: str, screen: Screen
-) -> None:
-    screen.say(
-        f"asyncsdk {__version__} demo: {options.events:,} events of a shop, "
-        f"from {TASKS} tasks and {THREADS} threads",
-        tone="strong",
-    )
-    planned = " · ".join(faults.describe(faults.read_fault(text)) for text in script)
-    screen.say(f"  server  {url} (a process of its own)", f"  faults  {planned or 'none'}", "")
+    thrown = [f"{faults.word(kind)} × {count:,}" for kind, count in sorted(arrived.faults.items())]
+    head = f"  of {arrived.requests:,} requests failed on purpose  "
+    screen.say("", *listed(head, thrown or ["none"]))
 
 
 async def _stream(
     analytics: AsyncAnalytics, feed: Feed, options: DemoOptions, screen: Screen
 ) -> bool:
     """Make all calls and deliver what can be delivered; return whether Ctrl-C cut it short."""
-    early = False
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_watch, analytics, options.events, screen)
-        try:
-            await analytics.start()
-            await feed.run()
-            await _drain(analytics, options.patience)
-        except asyncio.CancelledError:
-            # Ctrl-C: asyncio.run cancels this task once, and a second time means it.
-            task = asyncio.current_task()
-            if task is None or not task.cancelling():
-                raise
-            task.uncancel()
-            early = True
+        early = await until_interrupted(_send_all(analytics, feed, options.patience))
+        if early:
             screen.complain("stopping …")
         await analytics.shutdown(_AFTER_INTERRUPT if early else 0.0)
         tasks.cancel_scope.cancel()
+    screen.clear()
     return early
 
 
-async def _drain(analytics: AsyncAnalytics, patience: float) -> None:
-    """Wait until nothing is pending; a flush ends early where a lane stands still."""
+async def _send_all(analytics: AsyncAnalytics, feed: Feed, patience: float) -> None:
+    """Make all calls, then wait until nothing is pending, *patience* seconds at the most."""
+    await analytics.start()
+    await feed.run()
     with anyio.move_on_after(patience):
         while analytics.pending:
+            # A flush ends early where a lane stands still.
             await analytics.flush(math.inf)
             await anyio.sleep(0.02)
 

@@ -6,12 +6,11 @@ import sys
 from collections.abc import Sequence
 
 from asyncsdk.cli.arguments import CollectOptions, DemoOptions, FileOptions, parse
+from asyncsdk.cli.interrupting import INTERRUPTED
 from asyncsdk.cli.screen import Screen
 from asyncsdk.errors import ConfigurationError
 
-#: What a shell reports for a program that Ctrl-C ended.
-INTERRUPTED = 130
-#: What a shell reports for a program whose reader went away.
+#: The exit code that a shell expects of a program whose reader went away.
 _PIPE_BROKE = 141
 
 

@@ -33,7 +33,11 @@ _OWN = {
     "alias": {"previousId": "previous_id", "traits": "traits"},
 }
 _NAMES = {
-    kind: {spelling: name for wire, name in (*_COMMON.items(), *own.items()) for spelling in (wire, name)}
+    kind: {
+        spelling: name
+        for wire, name in (*_COMMON.items(), *own.items())
+        for spelling in (wire, name)
+    }
     for kind, own in _OWN.items()
 }
 # What is added on an event's way, and not by the one who made the call.

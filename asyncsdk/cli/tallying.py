@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
 
+from asyncsdk.receipts import Statistics
+
 
 class Tally(Struct, frozen=True, kw_only=True):
     """Say what became of events, counted by message id.
@@ -54,3 +56,32 @@ def percentile(ordered: Sequence[int], percent: float) -> int:
         return 0
     rank = -(-len(ordered) * percent // 100)
     return ordered[min(max(int(rank), 1), len(ordered)) - 1]
+
+
+class Shipment(Struct, frozen=True, kw_only=True):
+    """Say what became of a file.
+
+    Attributes:
+        lines: Its lines, blank ones left out, as far as it was read.
+        bad: Of these, no events.
+        view: The client's counters at the end.
+        seconds: From the first line to the last outcome.
+        refusals: How many dead letters, by reason.
+        trouble: Why it was not sent to its end; empty if it was.
+    """
+
+    lines: int
+    bad: int
+    view: Statistics
+    seconds: float
+    refusals: Mapping[str, int] = {}
+    trouble: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """0 if all is delivered, 3 if nothing could be, 2 for everything between."""
+        view = self.view
+        if not view.delivered and (view.accepted or (self.trouble and not self.bad)):
+            return 3
+        complete = view.delivered == view.accepted == self.lines
+        return 0 if complete and not self.trouble else 2

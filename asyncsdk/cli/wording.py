@@ -1,11 +1,11 @@
 """Wording: numbers, progress lines and tables as text. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
-from asyncsdk.cli.tallying import Tally
+from asyncsdk.cli.tallying import Shipment, Tally
 
 Tone = Literal["", "good", "bad", "quiet", "strong"]
 
@@ -177,6 +177,32 @@ def _duplicates(count: int) -> str:
     return "the answer was lost, not the events; same ids" if count else ""
 
 
+def ship_rows(shipment: Shipment) -> list[Row]:
+    """Return the table of a file that was sent."""
+    view = shipment.view
+    rate = view.delivered / shipment.seconds if shipment.seconds > 0 else 0.0
+    rows = [
+        Row("lines", f"{shipment.lines:,}", "blank ones left out"),
+        _counted("bad lines", shipment.bad, "no events; not sent"),
+        Row("delivered", f"{view.delivered:,}", "", "good"),
+        _counted("rejected", view.rejected, reasons(shipment.refusals)),
+        _counted("dead letters", view.dead, "" if view.rejected else reasons(shipment.refusals)),
+    ]
+    if view.dropped:
+        rows.append(_counted("not sent", view.dropped, shipment.trouble))
+    return [
+        *rows,
+        RULE,
+        Row("retried", f"{view.retries:,}", f"of {view.requests:,} requests"),
+        Row("events/s", f"{rate:,.0f}", f"{duration(shipment.seconds)} in all"),
+        Row("sent", megabytes(view.bytes_sent), "on the wire"),
+    ]
+
+
+def _counted(label: str, count: int, note: str) -> Row:
+    return Row(label, f"{count:,}", note if count else "", "bad" if count else "")
+
+
 def reasons(refusals: Mapping[str, int], *, most: int = 2) -> str:
     """Name the *most* frequent reasons, the first one first."""
     ordered = sorted(refusals.items(), key=lambda pair: -pair[1])
@@ -185,12 +211,12 @@ def reasons(refusals: Mapping[str, int], *, most: int = 2) -> str:
     return "; ".join(named[:most]) + more
 
 
-def counted(counts: Mapping[str, int]) -> str:
-    """Put *counts* into one line, such as `503 × 12 · connection reset × 4`."""
-    return " · ".join(f"{name} × {count:,}" for name, count in counts.items()) or "none"
-
-
-def indented(title: str, items: Iterable[str]) -> list[str]:
-    """Return *title* and each of *items* on a line of its own below it, or nothing."""
-    lines = [f"    {item}" for item in items]
-    return [f"  {title}", *lines] if lines else []
+def listed(head: str, items: Sequence[str], *, width: int = 88) -> list[str]:
+    """Return *items* behind *head*, in as many aligned lines as they need."""
+    lines = [head]
+    for item in items:
+        if len(lines[-1]) > len(head) and len(lines[-1]) + len(item) + 3 > width:
+            lines.append(" " * len(head))
+        joint = " · " if len(lines[-1]) > len(head) else ""
+        lines[-1] += joint + item
+    return lines
