@@ -190,7 +190,11 @@ class Destination(Protocol):
 
 
 class Transport(Protocol):
-    """Move bytes out and bring the answer back."""
+    """Move bytes out and bring the answer back.
+
+    A transport that has a method ``forget()`` is told so in a forked child: its connections are
+    the parent's, to be dropped without a word.
+    """
 
     async def open(self) -> None:
         """Get ready on the running loop; called at the start of each run."""
@@ -359,6 +363,10 @@ class Store(Protocol):
 
     def dead_letters(self, lane: str | None = None) -> AsyncIterator[DeadLetter]:
         """Iterate over the letters, oldest first, of one lane or of all."""
+        ...
+
+    def forget(self, lane: str) -> None:
+        """Drop what is held in memory for *lane*: this is a forked child, it is the parent's."""
         ...
 
     async def retire(self, lane: str) -> bool:

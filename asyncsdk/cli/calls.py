@@ -11,6 +11,12 @@ from asyncsdk.receipts import Receipt
 Kind = Literal["track", "identify", "page", "screen", "group", "alias"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+_NEEDED: Mapping[Kind, Mapping[str, str]] = {
+    "track": {"event": ""},
+    "group": {"group_id": ""},
+    "alias": {"user_id": ""},
+}
+
 
 class Call(Struct, frozen=True):
     """Hold what one call says.
@@ -30,16 +36,16 @@ def make(analytics: AsyncAnalytics, call: Call) -> Receipt:
     Raises:
         ValidationError: An argument is missing or breaks a rule.
     """
-    arguments = call.arguments
+    # What Python itself would miss is empty instead, and refused in the call's own words.
+    arguments: dict[str, Any] = {**_NEEDED.get(call.kind, {}), **call.arguments}
     if call.kind == "track":
-        return analytics.track(**{"event": "", **arguments})
+        return analytics.track(**arguments)
     if call.kind == "group":
-        return analytics.group(**{"group_id": "", **arguments})
+        return analytics.group(**arguments)
     if call.kind == "alias":
-        return analytics.alias(**{"user_id": "", **arguments})
-    plain = {
-        "identify": analytics.identify,
-        "page": analytics.page,
-        "screen": analytics.screen,
-    }
-    return plain[call.kind](**arguments)
+        return analytics.alias(**arguments)
+    if call.kind == "identify":
+        return analytics.identify(**arguments)
+    if call.kind == "page":
+        return analytics.page(**arguments)
+    return analytics.screen(**arguments)

@@ -87,15 +87,31 @@ def _show(run: Run, arrived: Arrived, screen: Screen) -> None:
     if run.early:
         screen.say("stopped early; what is known so far:", "")
     screen.show(demo_rows(run))
-    thrown = [f"{faults.word(kind)} × {count:,}" for kind, count in sorted(arrived.faults.items())]
+    thrown = [f"{count:,} x {faults.word(kind)}" for kind, count in sorted(arrived.faults.items())]
     head = f"  of {arrived.requests:,} requests failed on purpose  "
     screen.say("", *listed(head, thrown or ["none"]))
+
+
+def _say_what_comes(
+    options: DemoOptions, script: tuple[str, ...], *, url: str, poisoned: bool, screen: Screen
+) -> None:
+    screen.say(
+        f"asyncsdk {__version__} demo: {options.events:,} events of a shop, "
+        f"from {TASKS} tasks and {THREADS} threads",
+        tone="strong",
+    )
+    planned = [faults.describe(faults.read_fault(text)) for text in script]
+    if poisoned:
+        planned.append("one event that the server refuses")
+    screen.say(f"  server  {url}, in a process of its own")
+    screen.say(*listed("  faults  ", planned or ["none"]), "")
 
 
 async def _stream(
     analytics: AsyncAnalytics, feed: Feed, options: DemoOptions, screen: Screen
 ) -> bool:
     """Make all calls and deliver what can be delivered; return whether Ctrl-C cut it short."""
+    early = False
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_watch, analytics, options.events, screen)
         early = await until_interrupted(_send_all(analytics, feed, options.patience))

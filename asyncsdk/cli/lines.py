@@ -42,8 +42,20 @@ _NAMES = {
 }
 # What is added on an event's way, and not by the one who made the call.
 _ADDED = frozenset(
-    "type channel sentAt receivedAt originalTimestamp original_timestamp writeKey version "
-    "_metadata request_ip rudderId projectId".split()
+    {
+        "type",
+        "channel",
+        "sentAt",
+        "receivedAt",
+        "originalTimestamp",
+        "original_timestamp",
+        "writeKey",
+        "version",
+        "_metadata",
+        "request_ip",
+        "rudderId",
+        "projectId",
+    }
 )
 
 
@@ -74,20 +86,18 @@ def read_line(text: bytes) -> Line:
         raise BadLine(f"type: one of {', '.join(KINDS)} is needed")
     names = _NAMES[kind]
     arguments: dict[str, Any] = {}
-    unknown: list[str] = []
     for field, value in content.items():
         name = names.get(field)
-        if name is None:
-            if field not in _ADDED:
-                unknown.append(field)
-        elif value is not None:
-            if name in arguments:
-                raise BadLine(f"{name}: said twice, in both spellings")
-            arguments[name] = value
+        if name is None or value is None:
+            continue
+        if name in arguments:
+            raise BadLine(f"{name}: said twice, in both spellings")
+        arguments[name] = value
     happened = content.get("originalTimestamp", content.get("original_timestamp"))
     if happened is not None:
         arguments.setdefault("timestamp", happened)
-    return Line(Call(kind, arguments), tuple(unknown))
+    unknown = tuple(field for field in content if field not in names and field not in _ADDED)
+    return Line(Call(kind, arguments), unknown)
 
 
 def _object(text: bytes) -> dict[str, Any]:
@@ -115,7 +125,6 @@ class Splitter:
         # This is all that changes.
         self._rest = bytearray()
         self._number = 0
-        self._searched = 0
 
     def feed(self, piece: bytes) -> Iterator[tuple[int, bytes]]:
         """Yield the lines that *piece* completes, with their numbers from 1, but for blank ones."""

@@ -21,25 +21,28 @@ async def read_some(descriptor: int) -> bytes:
     Raises:
         OSError: It cannot be read.
     """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[bytes] = loop.create_future()
-
-    def tell(piece: bytes | OSError) -> None:
-        if future.done():
-            return
-        if isinstance(piece, OSError):
-            future.set_exception(piece)
-        else:
-            future.set_result(piece)
-
-    def read() -> None:
-        piece: bytes | OSError
-        try:
-            piece = os.read(descriptor, PIECE)
-        except OSError as error:
-            piece = error
-        with suppress(RuntimeError):  # the loop was closed meanwhile
-            loop.call_soon_threadsafe(tell, piece)
-
-    threading.Thread(target=read, name="asyncsdk read", daemon=True).start()
+    future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    thread = threading.Thread(
+        target=_read, args=(descriptor, future), name="asyncsdk read", daemon=True
+    )
+    thread.start()
     return await future
+
+
+def _read(descriptor: int, future: asyncio.Future[bytes]) -> None:
+    piece: bytes | OSError
+    try:
+        piece = os.read(descriptor, PIECE)
+    except OSError as error:
+        piece = error
+    with suppress(RuntimeError):  # the loop was closed meanwhile
+        future.get_loop().call_soon_threadsafe(_tell, future, piece)
+
+
+def _tell(future: asyncio.Future[bytes], piece: bytes | OSError) -> None:
+    if future.done():
+        return
+    if isinstance(piece, OSError):
+        future.set_exception(piece)
+    else:
+        future.set_result(piece)

@@ -16,7 +16,7 @@ _PLAIN_EVERY = 1.0
 LIVE_EVERY = 0.1
 _RATE_OVER = 1.0
 
-_ASCII = str.maketrans({"█": "#", "░": ".", "─": "-", "·": "|", "×": "x", "µ": "u", "…": "."})
+_ASCII = str.maketrans({"█": "#", "░": ".", "─": "-", "·": "|", "µ": "u", "…": "."})
 
 
 class Screen:

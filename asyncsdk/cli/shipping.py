@@ -26,7 +26,7 @@ from asyncsdk.client import AsyncAnalytics
 from asyncsdk.client.settings import Options
 from asyncsdk.destinations import RudderStack, Segment
 from asyncsdk.errors import ValidationError
-from asyncsdk.receipts import Statistics
+from asyncsdk.receipts import FlushResult, Statistics
 from asyncsdk.seams import Destination
 
 _NAMED = 10  # bad lines that are shown with their reason
@@ -77,7 +77,7 @@ def _show(shipment: Shipment, shipping: "_Shipping", screen: Screen) -> None:
         screen.say("bad lines:", *(f"  {line}" for line in shipping.named))
         screen.say(*([f"  and {more:,} more"] if more else []), "")
     if shipping.unknown:
-        fields = [f"{name} × {count:,}" for name, count in shipping.unknown.most_common()]
+        fields = [f"{count:,} x {name}" for name, count in shipping.unknown.most_common()]
         screen.say(*listed("fields that no call has, left out:  ", fields), "")
     screen.show(ship_rows(shipment))
 
@@ -117,6 +117,7 @@ class _Shipping:
         """Send what *descriptor* has to give; return whether Ctrl-C cut it short."""
         began = time.monotonic()
         hopeful = anyio.CancelScope()
+        early, result = False, FlushResult()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._watch, hopeful, began)
             early = await until_interrupted(self._send_all(descriptor, hopeful))

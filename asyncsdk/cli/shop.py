@@ -37,7 +37,7 @@ _PRODUCTS = (
     _product(102, "Cast-iron pan 26 cm", "kitchen", "Hallberg", 49.9),
     _product(103, "Linen apron", "kitchen", "Moorfeld", 29.5),
     _product(204, "Desk lamp, brass", "home", "Lumen & Co", 119.0),
-    _product(205, "Wool blanket 140 × 200", "home", "Moorfeld", 89.0),
+    _product(205, "Wool blanket 140 by 200", "home", "Moorfeld", 89.0),
     _product(206, "Oak shelf, three boards", "home", "Nordwerk", 158.0),
     _product(307, "Trail shoes", "outdoor", "Fjällspår", 134.95),
     _product(308, "Rain jacket", "outdoor", "Fjällspår", 179.0),
@@ -48,7 +48,7 @@ _PRODUCTS = (
 )
 _SEARCHES = ("kettle", "gift for mum", "rain jacket xl", "lamp brass", "pen", "wandern", "ノート")
 _FIRST = ("Ada", "Björn", "Chiara", "Deniz", "Emeka", "Fatma", "Grace", "Hiro", "İnci", "Jorge")
-_LAST = ("Okafor", "Lindqvist", "Rossi", "Yılmaz", "Novák", "Sato", "García", "Weber", "Nowak")
+_LAST = ("Okafor", "Lindqvist", "Rossi", "Öztürk", "Novák", "Sato", "García", "Weber", "Nowak")
 _PLANS = ("free", "plus", "pro")
 _PLACES = (("de-DE", "Europe/Berlin"), ("en-GB", "Europe/London"), ("sv-SE", "Europe/Stockholm"))
 _CAMPAIGNS = (

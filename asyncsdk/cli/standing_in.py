@@ -29,10 +29,12 @@ class StandIn:
         Raises:
             StandInError: It had ended by itself.
         """
-        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101
-        self._process.stdin.close()
+        process = self._process
+        assert process.stdin is not None  # noqa: S101 - it was given a pipe
+        assert process.stdout is not None  # noqa: S101 - it was given a pipe
+        process.stdin.close()
         try:
-            return msgspec.json.decode(await self._process.stdout.read(), type=Arrived)
+            return msgspec.json.decode(await process.stdout.read(), type=Arrived)
         except msgspec.DecodeError:
             raise StandInError("the server ended before it was asked what arrived") from None
 
@@ -51,7 +53,7 @@ async def stand_in(faults: Sequence[str]) -> AsyncIterator[StandIn]:
         stdout=PIPE,
         start_new_session=True,
     )
-    assert process.stdout is not None  # noqa: S101
+    assert process.stdout is not None  # noqa: S101 - it was given a pipe
     try:
         url = (await process.stdout.readline()).decode().strip()
         if not url:

@@ -206,7 +206,7 @@ def _counted(label: str, count: int, note: str) -> Row:
 def reasons(refusals: Mapping[str, int], *, most: int = 2) -> str:
     """Name the *most* frequent reasons, the first one first."""
     ordered = sorted(refusals.items(), key=lambda pair: -pair[1])
-    named = [f"{reason} × {count:,}" if len(ordered) > 1 else reason for reason, count in ordered]
+    named = [f"{count:,} x {reason}" if len(ordered) > 1 else reason for reason, count in ordered]
     more = f"; {len(named) - most} more reasons" if len(named) > most else ""
     return "; ".join(named[:most]) + more
 

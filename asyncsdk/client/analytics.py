@@ -331,7 +331,8 @@ class AsyncAnalytics(Calls):
         Raises:
             ValidationError: An argument breaks a rule.
         """
-        return Binding(self, Bound(user_id, anonymous_id, session_id, context, groups, consent))
+        bound = Bound(user_id, anonymous_id, session_id, context, groups, consent)
+        return Binding(self, bound)
 
     # Dead letters.
 

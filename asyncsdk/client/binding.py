@@ -8,7 +8,10 @@ from contextvars import Token
 from types import TracebackType
 from typing import TypeVar
 
+from msgspec import structs
+
 from asyncsdk.client.checking import BOUND, Bound, bound_to, check_bound, merge
+from asyncsdk.wire.values import own_copy
 
 OwnerT = TypeVar("OwnerT")
 
@@ -19,7 +22,10 @@ class Binding(AbstractContextManager[OwnerT]):
     def __init__(self, owner: OwnerT, bound: Bound) -> None:
         check_bound(bound)
         self._owner = owner
-        self._bound = bound
+        # A later change of the caller's objects must not show in later calls.
+        self._bound = structs.replace(
+            bound, context=own_copy(bound.context), groups=own_copy(bound.groups)
+        )
         self._tokens: list[Token[Mapping[int, Bound]]] = []  # this is all that changes
 
     def __enter__(self) -> OwnerT:

@@ -190,6 +190,7 @@ def same_id(field: str, user_id: Id | None, other: Id | None) -> Id | None:
     if other is None:
         return user_id
     check_id(field, other)
+    check_id("user_id", user_id)
     if user_id is not None and id_text(user_id) != id_text(other):
         raise ValidationError(
             f"{field}: must equal user_id when both are given; they are two names for one id"

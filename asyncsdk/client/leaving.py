@@ -4,6 +4,9 @@ Signals, with ``handle_signals=True``: all clients share one handler for SIGTERM
 somebody had a handler before, it runs at once and a flush runs meanwhile; where the system's
 default action stood, the clients drain first and the signal is raised again.
 
+Fork: the child starts clean. What was pending belongs to the parent, which delivers it; the child
+has its own runs, connections and counts. Nothing runs in the parent.
+
 Exit without `shutdown`: at the interpreter's exit what is pending gets `exit_drain` seconds of
 plain blocking requests; what could not go is counted on stderr, in one line.
 """
@@ -29,12 +32,16 @@ from asyncsdk.delivery.lane import Lane
 from asyncsdk.transports.aio import AiohttpTransport
 from asyncsdk.transports.blocking import BlockingTransport
 
+#: Seconds; an exit that is told to wait for ever waits this long.
+_LONGEST_EXIT = 3600.0
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 # All that the module owns: who is asked at exit, who hears signals, and what stood there before.
 _clients: weakref.WeakSet[Leaving] = weakref.WeakSet()
 _listeners: weakref.WeakSet[Leaving] = weakref.WeakSet()
 _former: dict[int, Any] = {}
+_hooked: list[bool] = []
 
 
 class Leaving:
@@ -47,6 +54,9 @@ class Leaving:
         if not _clients:
             atexit.unregister(_at_exit)
             atexit.register(_at_exit)
+        if not _hooked and hasattr(os, "register_at_fork"):
+            _hooked.append(True)  # such a hook cannot be taken back: once is enough
+            os.register_at_fork(after_in_child=_after_fork)
         _clients.add(self)
 
     def attend(self) -> None:
@@ -75,12 +85,16 @@ class Leaving:
         """Deliver what waits and end."""
         await self._runner.shutdown(None, for_good=False)
 
+    def after_fork(self) -> None:
+        """Start clean in a forked child."""
+        self._runner.after_fork()
+
     def at_exit(self) -> int:
         """Deliver what can be delivered in `exit_drain` seconds; return what could not."""
         if not self._runner.pending:
             return 0
         loop = self._runner.loop
-        seconds = self._settings.exit_drain
+        seconds = min(self._settings.exit_drain, _LONGEST_EXIT)
         if seconds > 0:
             if loop is not None and loop.is_running():
                 self._drain_over_there(loop, seconds)
@@ -117,6 +131,11 @@ def _at_exit() -> None:
             f"asyncsdk: {lost} events were still queued when the interpreter exited and are lost; "
             'call "await client.shutdown()" or use "async with"\n'
         )
+
+
+def _after_fork() -> None:
+    for client in list(_clients):
+        client.after_fork()
 
 
 def _install() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import platform
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -23,7 +22,7 @@ from asyncsdk.receipts import Place
 from asyncsdk.reporting import Reporter
 from asyncsdk.seams import Encoded, Unsupported
 from asyncsdk.wire.encoding import Unencodable, looks_foreign
-from asyncsdk.wire.values import MAX_DEPTH, Coerced, clean
+from asyncsdk.wire.values import Coerced, clean, own_copy
 
 # What of a message an application fills, and so may hold anything.
 _FOREIGN = (
@@ -54,7 +53,7 @@ def base_context(settings: Settings) -> Mapping[str, Any] | None:
             "platform": platform.system().lower(),
             "arch": platform.machine(),
         }
-    return merged(runtime, dict(settings.default_context) or None)
+    return merged(runtime, own_copy(settings.default_context) or None)
 
 
 def apply_hooks(
@@ -67,7 +66,7 @@ def apply_hooks(
     """
     kind, message_id, made = message.type, message.message_id, message.original_timestamp
     for name in _FOREIGN:
-        setattr(message, name, own_copy(getattr(message, name), {}, 0))
+        setattr(message, name, own_copy(getattr(message, name)))
     for hook in hooks:
         try:
             result = _call(hook, message)
@@ -88,33 +87,6 @@ def _call(hook: Hook, message: Message) -> Message | None:
     if inspect.iscoroutine(result):
         result.close()
     raise TypeError("a before_send hook must return a Message or None")
-
-
-def own_copy(value: Any, copies: dict[int, Any], depth: int) -> Any:
-    """Copy the containers of *value* all the way down; other leaves stay what they are.
-
-    Args:
-        value: Anything; it may contain itself.
-        copies: What is copied already, by id.
-        depth: How deep *value* stands; beyond `MAX_DEPTH` a text stands in its place.
-    """
-    if id(value) in copies:
-        return copies[id(value)]
-    if depth > MAX_DEPTH:
-        return "[nested too deep]"
-    if isinstance(value, Mapping):
-        mapping: dict[Any, Any] = {}
-        copies[id(value)] = mapping
-        mapping.update((key, own_copy(item, copies, depth + 1)) for key, item in value.items())
-        return mapping
-    if isinstance(value, list | deque):
-        items: list[Any] = []
-        copies[id(value)] = items
-        items.extend(own_copy(item, copies, depth + 1) for item in value)
-        return items
-    if isinstance(value, tuple) and type(value) is tuple:
-        return tuple(own_copy(item, copies, depth + 1) for item in value)
-    return set(value) if isinstance(value, set) else value
 
 
 def cleaned(message: Message, *, strict: bool) -> tuple[Message, list[Coerced]]:

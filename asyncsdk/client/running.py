@@ -123,6 +123,19 @@ class Runner:
                 code="wrong_loop",
             )
 
+    def after_fork(self) -> None:
+        """Forget the parent's run: its tasks, connections and events are the parent's."""
+        _inherited.append((self._run, self._ending))
+        self.loop = None
+        self._run = None
+        self._ending = None
+        self._last = FlushResult()
+        forget = getattr(self._transport, "forget", None)
+        if callable(forget):
+            forget()
+        for lane in self._lanes:
+            lane.after_fork()
+
     async def flush(self, timeout: float | None) -> FlushResult:
         """Wait as `AsyncAnalytics.flush` says."""
         if not self._alive() and not self.pending:
@@ -130,10 +143,10 @@ class Runner:
         run = self.start()
         seconds = self._settings.shutdown_timeout if timeout is None else timeout
         before, began = self.statistics(), run.loop.time()
+        marks = [(lane, lane.mark()) for lane in self._lanes]
         with anyio.move_on_after(seconds):
-            async with anyio.create_task_group() as tasks:
-                for lane in self._lanes:
-                    tasks.start_soon(lane.settle_round, lane.mark())
+            for lane, mark in marks:
+                await lane.settle_round(mark)
         return self._result(before, run.loop.time() - began)
 
     async def shutdown(self, timeout: float | None, *, for_good: bool) -> FlushResult:
@@ -194,6 +207,11 @@ class Runner:
             if lost and lane.last_error is not None:
                 errors.append(lane.last_error)
         return tuple(errors)
+
+
+# What a forked child holds of its parent: letting go of it would complain about tasks and
+# connections that were not ended, and the parent is still using them.
+_inherited: list[object] = []
 
 
 def _nothing() -> None:

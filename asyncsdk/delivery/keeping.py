@@ -95,28 +95,33 @@ class Run:
         """Run every lane until asked to end, then let them finish."""
         await self._open()
         try:
-            while not await self._run_lanes():
-                # One of our tasks was cancelled alone, and its siblings with it: nothing is lost.
-                self._reporter.say("cancelled", "delivery was cancelled by others and starts again")
+            # asyncio's own group, not anyio's: a child of the latter that is cancelled before its
+            # first step leaves "coroutine was never awaited" behind (anyio 4.16, measured).
+            async with asyncio.TaskGroup() as group:
+                await self._run_lanes(group)
         finally:
             with anyio.move_on_after(_CLOSING, shield=True):
                 await self._transport.close()
 
-    async def _run_lanes(self) -> bool:
-        """Run every lane until asked to end; say whether it came to that."""
-        finished = False
-        async with anyio.create_task_group() as tasks:
-            store_ready = asyncio.Event()
-            tasks.start_soon(self._keep_store, store_ready, name="asyncsdk store")
-            await store_ready.wait()
-            for lane in self._lanes:
-                tasks.start_soon(lane.run, name=f"asyncsdk {lane.name}")
-            self.ready.set()
-            await self._asked_to_end.wait()
-            await self._finish(self._deadline)
-            finished = True
-            tasks.cancel_scope.cancel()
-        return finished
+    async def _run_lanes(self, group: asyncio.TaskGroup) -> None:
+        store_ready = asyncio.Event()
+        tasks = {group.create_task(self._keep_store(store_ready), name="asyncsdk store")}
+        await store_ready.wait()
+        ending = group.create_task(self._asked_to_end.wait(), name="asyncsdk ending")
+        lanes = {self._start_lane(group, lane): lane for lane in self._lanes}
+        self.ready.set()
+        while not ending.done():
+            done, _ = await asyncio.wait({ending, *lanes}, return_when=asyncio.FIRST_COMPLETED)
+            for task in [task for task in lanes if task in done]:
+                # Somebody cancelled a task of ours alone; what it had in hand is still leased.
+                lane = lanes.pop(task)
+                lanes[self._start_lane(group, lane)] = lane
+        await self._finish(self._deadline)
+        for task in tasks | lanes.keys():
+            task.cancel()
+
+    def _start_lane(self, group: asyncio.TaskGroup, lane: Lane) -> asyncio.Task[None]:
+        return group.create_task(lane.run(), name=f"asyncsdk {lane.name}")
 
     async def _keep_store(self, ready: asyncio.Event) -> None:
         """Let the store do its work; while it fails, the lanes go on as well as they can."""
@@ -137,18 +142,18 @@ class Run:
             except Exception as error:  # noqa: BLE001 - an application's transport may raise anything
                 self._reporter.say(
                     "open",
-                    f"the transport cannot be opened ({type(error).__name__}: {error}); "
-                    "trying again",
+                    f"the transport cannot be opened ({type(error).__name__}); trying again",
                     level=logging.ERROR,
                 )
+            self.ready.set()  # whoever starts the client must not wait for that
             with anyio.move_on_after(_AFTER_FAILURE):
                 await self._asked_to_end.wait()
                 return None
 
     async def _finish(self, deadline: float) -> None:
-        async with anyio.create_task_group() as tasks:
+        async with asyncio.TaskGroup() as group:
             for lane in self._lanes:
-                tasks.start_soon(lane.finish, deadline)
+                group.create_task(lane.finish(deadline), name=f"asyncsdk {lane.name} finish")
 
     async def _drain(self) -> None:
         """Deliver what can be delivered in `exit_drain` seconds, with tasks of our own."""

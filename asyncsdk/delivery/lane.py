@@ -63,17 +63,28 @@ class Lane:
         limits = next(iter(destination.routes.values()))
         self.room = room_for(limits, options, wire_key=destination.wire_key)
         self.warn_event_bytes = limits.warn_event_bytes
-        self.door = Door(options, self.room, budget, self._evicted)
+        self._budget = budget
+        self._begin()
+
+    def _begin(self) -> None:
+        """Set everything that changes to its beginning."""
+        self.door = Door(self.options, self.room, self._budget, self._evicted)
         self.ledger = self.door.ledger
         self.custody = Custody(self.door)
         # This is all that changes, with the door and the custody; the lane's loop writes it.
-        self.pace = Pace(width=options.concurrency)
+        self.pace = Pace(width=self.options.concurrency)
         self.last_error: DeliveryError | None = None
         self.at_exit = False  # no thread can be started any more
         self._in_flight = 0
         self._next: Chunk | None = None  # taken from the queue, did not fit into the last batch
         self._forming: Batch | None = None  # formed, not yet known to be in the store
         self._moved = Bell()  # something was settled, failed, or may go on
+
+    def after_fork(self) -> None:
+        """Start clean in a forked child."""
+        self._budget.used = 0
+        self.store.forget(self.name)
+        self._begin()
 
     # The tasks.
 
@@ -85,14 +96,24 @@ class Lane:
             try:
                 self._in_flight = 0
                 await self.store.recover(self.name)
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._write, name=f"asyncsdk {self.name} write")
-                    for number in range(self.options.concurrency if self._deliver else 0):
-                        name = f"asyncsdk {self.name} send {number}"
-                        tasks.start_soon(send_for_ever, self, name=name)
+                async with asyncio.TaskGroup() as group:
+                    await self._run_tasks(group)
             except Exception as error:  # noqa: BLE001 - a crash here must never reach the host
                 self._crashed(error)
                 await anyio.sleep(_AFTER_CRASH)
+
+    async def _run_tasks(self, group: asyncio.TaskGroup) -> None:
+        """Write and send until one of the tasks ends, which none does by itself."""
+        name = f"asyncsdk {self.name}"
+        senders = self.options.concurrency if self._deliver else 0
+        tasks = [group.create_task(self._write(), name=f"{name} write")]
+        tasks += [
+            group.create_task(send_for_ever(self), name=f"{name} send {number}")
+            for number in range(senders)
+        ]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
 
     def _crashed(self, error: Exception) -> None:
         inner: BaseException = error

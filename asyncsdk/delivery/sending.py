@@ -66,8 +66,7 @@ class Trip:
         # This is all that changes.
         self.parcels: deque[Parcel] = deque([whole(leases)])
         self.hunt: Hunt | None = None
-        self.refused: Parcel | None = None  # every event of it was refused: probed as a whole
-        self.probes = 0  # how often that was in vain
+        self.vain_hunts = 0  # how often every single event of a parcel was refused
 
 
 async def send_for_ever(lane: Lane) -> None:
@@ -110,9 +109,6 @@ async def _exchange(lane: Lane, parcel: Parcel) -> Verdict:
 
 
 async def _act(lane: Lane, trip: Trip, parcel: Parcel, verdict: Verdict, started: float) -> None:
-    if parcel is trip.refused and verdict.fate is Fate.SPLIT:
-        await _refused_again(lane, trip, parcel, verdict, started)
-        return
     again = verdict.fate is Fate.AGAIN or Fate.AGAIN in verdict.but.values()
     attempts = parcel.fail() if again else parcel.attempts + 1
     step = decide(verdict, parcel.count, attempts=attempts, max_retries=lane.options.max_retries)
@@ -171,33 +167,26 @@ async def _hunt(
     if hunt.left <= 0:
         trip.hunt = None
         if hunt.suspects:
-            _all_refused(lane, trip, hunt, started)
+            await _all_refused(lane, trip, hunt, started)
     elif hunt.too_costly:
         lane.stop(
             f"parts of a batch are refused one after another ({_why(verdict)})", verdict, started
         )
 
 
-def _all_refused(lane: Lane, trip: Trip, hunt: Hunt, started: float) -> None:
-    """Every single event was refused: it is the lane. Keep them, stand still, probe."""
-    guilty = Parcel(tuple(part for parcel, _ in hunt.suspects for part in parcel.parts))
-    why = hunt.suspects[-1][1]
-    trip.parcels.appendleft(guilty)
-    trip.refused, trip.probes = guilty, 0
-    lane.stop(f"every event of a batch is refused ({_why(why)})", why, started)
+async def _all_refused(lane: Lane, trip: Trip, hunt: Hunt, started: float) -> None:
+    """Every single event was refused: it is the lane. Keep them, stand still, hunt again later.
 
-
-async def _refused_again(
-    lane: Lane, trip: Trip, guilty: Parcel, verdict: Verdict, started: float
-) -> None:
-    """Probe on, but not for ever: events that stay refused would hold up all that follow."""
-    trip.probes += 1
-    if trip.probes <= lane.options.max_retries and not lane.expired(guilty):
-        lane.stop(f"every event of a batch is refused ({_why(verdict)})", verdict, started)
+    Not for ever: events that stay refused would hold up all that follow.
+    """
+    trip.vain_hunts += 1
+    if trip.vain_hunts > lane.options.max_retries:
+        for guilty, why in hunt.suspects:
+            await _reject(lane, guilty, why, trip.vain_hunts)
         return
-    trip.parcels.popleft()
-    trip.refused = None
-    await _reject(lane, guilty, verdict, trip.probes)
+    trip.parcels.appendleft(Parcel(tuple(p for guilty, _ in hunt.suspects for p in guilty.parts)))
+    why = hunt.suspects[-1][1]
+    lane.stop(f"every event of a batch is refused ({_why(why)})", why, started)
 
 
 async def _reject(lane: Lane, guilty: Parcel, verdict: Verdict, attempts: int) -> None:

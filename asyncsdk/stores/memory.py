@@ -114,6 +114,12 @@ class MemoryStore:
         while len(self._letters) > self._max_letters or self._letter_bytes > self._max_letter_bytes:
             self._letter_bytes -= len(self._letters.popleft().data)
 
+    def forget(self, lane: str) -> None:
+        """Start empty in a forked child."""
+        self._shelves.pop(lane, None)
+        self._letters = deque(one for one in self._letters if one.destination != lane)
+        self._letter_bytes = sum(len(one.data) for one in self._letters)
+
     async def retire(self, lane: str) -> bool:
         """Forget the lane's batches: nothing here outlives the run."""
         self._shelves.pop(lane, None)

@@ -7,8 +7,10 @@ All its errors end here, as ours, without their text: their `repr` shows headers
 from __future__ import annotations
 
 import importlib
+import math
 import ssl
 import sys
+import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,9 @@ MAX_ANSWER = 65_536
 KEEP_ALIVE = 15.0
 #: Seconds that a resolved name is kept.
 KEEP_NAMES = 60
+
+# Sessions of the parent in a forked child: collecting one would complain that it is not closed.
+_inherited: list[object] = []
 
 _NO_GUESSING = {"Accept-Encoding": "identity"}
 
@@ -77,6 +82,11 @@ class AiohttpTransport:
             headers=_NO_GUESSING,
         )
 
+    def forget(self) -> None:
+        """Let go of the parent's connections in a forked child, without a word on them."""
+        _inherited.append(self._session)
+        self._session = None
+
     async def close(self) -> None:
         """Close the session and its connections."""
         session, self._session = self._session, None
@@ -92,15 +102,17 @@ class AiohttpTransport:
         import aiohttp
 
         history = SimpleNamespace(reused=False, answered=False)
+        began = time.monotonic()
         try:
             try:
-                return await self._exchange(request, history)
+                return await self._exchange(request, history, request.timeout)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
                 # The other side had closed the idle connection: no byte of an answer came.
                 if history.answered or not history.reused:
                     raise
                 again = SimpleNamespace(reused=False, answered=False)
-                return await self._exchange(request, again)
+                left = request.timeout - (time.monotonic() - began) if request.timeout else 0.0
+                return await self._exchange(request, again, max(left, 0.001) if left else 0.0)
         except TimeoutError:
             raise RequestTimeoutError(
                 f"no whole answer within {request.timeout:g} s", retryable=True
@@ -108,7 +120,9 @@ class AiohttpTransport:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise TransportError(_plain_words(error), retryable=True) from None
 
-    async def _exchange(self, request: HttpRequest, history: SimpleNamespace) -> HttpResponse:
+    async def _exchange(
+        self, request: HttpRequest, history: SimpleNamespace, seconds: float
+    ) -> HttpResponse:
         import aiohttp
 
         if self._session is None:
@@ -120,7 +134,9 @@ class AiohttpTransport:
             headers=request.headers,
             allow_redirects=False,
             proxy=self._proxy,
-            timeout=aiohttp.ClientTimeout(total=request.timeout or None, ceil_threshold=1e9),
+            timeout=aiohttp.ClientTimeout(
+                total=seconds if 0 < seconds < math.inf else None, ceil_threshold=math.inf
+            ),
             trace_request_ctx=history,
         ) as response:
             history.answered = True

@@ -39,6 +39,9 @@ class BlockingTransport:
     async def close(self) -> None:
         """Nothing is kept open."""
 
+    def forget(self) -> None:
+        """Nothing is shared with a parent."""
+
     async def send(self, request: HttpRequest) -> HttpResponse:
         """Send *request*, blocking.
 
@@ -106,14 +109,20 @@ class _Bounded:
 class _BoundedReads(io.RawIOBase):
     def __init__(self, sock: socket.socket, until: float) -> None:
         self._sock = sock
+        # The socket's own file, for it keeps the socket open until it is closed itself.
+        self._file: io.RawIOBase = sock.makefile("rb", 0)
         self._until = until
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any, /) -> int:
+    def readinto(self, buffer: Any, /) -> int | None:
         left = self._until - time.monotonic()
         if left <= 0:
             raise TimeoutError
         self._sock.settimeout(left)
-        return self._sock.recv_into(buffer)
+        return self._file.readinto(buffer)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time, timedelta
@@ -160,14 +161,42 @@ def _key(key: Any) -> str:
         return well_formed(str(key))
     if key is None or isinstance(key, bool):
         return {None: "null", True: "true", False: "false"}[key]
-    if isinstance(key, datetime):
-        return format_time(key)
-    if isinstance(key, bytes):
-        return base64.b64encode(key).decode()
     try:
+        if isinstance(key, datetime):
+            return format_time(key)
+        if isinstance(key, bytes):
+            return base64.b64encode(key).decode()
         return well_formed(str(key))[:MAX_TEXT]
     except Exception:  # noqa: BLE001 - a foreign __str__ may raise anything
         return f"[{type(key).__name__}]"
+
+
+def own_copy(value: Any, copies: dict[int, Any] | None = None, depth: int = 0) -> Any:
+    """Copy the containers of *value* all the way down; other leaves stay what they are.
+
+    Args:
+        value: Anything; it may contain itself.
+        copies: What is copied already, by id.
+        depth: How deep *value* stands; beyond `MAX_DEPTH` a text stands in its place.
+    """
+    copies = {} if copies is None else copies
+    if id(value) in copies:
+        return copies[id(value)]
+    if depth > MAX_DEPTH:
+        return "[nested too deep]"
+    if isinstance(value, Mapping):
+        mapping: dict[Any, Any] = {}
+        copies[id(value)] = mapping
+        mapping.update((key, own_copy(item, copies, depth + 1)) for key, item in value.items())
+        return mapping
+    if isinstance(value, list | deque):
+        items: list[Any] = []
+        copies[id(value)] = items
+        items.extend(own_copy(item, copies, depth + 1) for item in value)
+        return items
+    if isinstance(value, tuple) and type(value) is tuple:
+        return tuple(own_copy(item, copies, depth + 1) for item in value)
+    return set(value) if isinstance(value, set) else value
 
 
 def well_formed(text: str) -> str:
