@@ -38,11 +38,12 @@ class Chunk:
 class Budget:
     """Bytes held over all lanes of a client."""
 
-    __slots__ = ("limit", "used")
+    __slots__ = ("left", "limit", "used")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
+        self.left = 0  # left by other threads; an estimate that every drain corrects
 
 
 class Door:
@@ -177,7 +178,9 @@ class Door:
             if self._options.overflow == "drop_oldest":
                 self.make_room(size)
             self.admit(encoded, place)
-        self.left_bytes = max(self.left_bytes - admitted, 0) if left else 0
+        known = self.left_bytes
+        self.left_bytes = max(known - admitted, 0) if left else 0
+        self._budget.left -= known - self.left_bytes
 
     def make_room(self, size: int) -> bool:
         """Drop the oldest sealed chunks that no batch holds yet until *size* bytes fit.
@@ -236,6 +239,7 @@ class Door:
             place.outcome = dropped(reason)
             self.ledger.turn_away(reason)
             count += 1
+        self._budget.left -= self.left_bytes
         self.left_bytes = 0
         return count
 
@@ -261,12 +265,22 @@ class Door:
         return (
             self.held_events + len(self.left) + events <= options.max_queue_events
             and self.held_bytes + self.left_bytes + size <= options.max_queue_bytes
-            and self._budget.used + size <= self._budget.limit
+            and self._budget.used + self._budget.left + size <= self._budget.limit
+        )
+
+    def fits_left(self, size: int) -> bool:
+        """Say whether an event of *size* bytes can be left, whatever the owner holds."""
+        options = self._options
+        return (
+            len(self.left) < options.max_queue_events
+            and self.left_bytes + size <= options.max_queue_bytes
+            and self._budget.left + size <= self._budget.limit
         )
 
     def leave(self, encoded: Encoded, place: Place) -> None:
         """Leave an event for the owner, from any thread."""
         self.left_bytes += len(encoded.data)
+        self._budget.left += len(encoded.data)
         self.left.append((encoded, place))
         loop = self._loop
         if loop is not None and self._hears and not self._wake_ups:

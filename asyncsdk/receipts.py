@@ -361,6 +361,8 @@ class Ledger:
 
     def settle(self, outcome: Outcome, count: int) -> None:
         """Count *count* pending events as settled with *outcome*."""
+        if not count:
+            return
         if outcome.state is State.DELIVERED:
             self.delivered += count
         elif outcome.state is State.REJECTED:

@@ -22,6 +22,9 @@ RETRY_AFTER_CAP = 600.0
 #: 2.0 ** 1024 raises OverflowError, and no cap is that far away.
 _MOST_DOUBLINGS = 64
 
+#: Refusals in a row that even a lane which has always delivered may meet in one hunt.
+_MOST_REFUSALS = 250
+
 Range = tuple[int, int]
 
 
@@ -182,6 +185,8 @@ def decide(verdict: Verdict, count: int, *, attempts: int, max_retries: int) -> 
         attempts: Failures in a row of these events, this one included if it is one.
         max_retries: The option.
     """
+    if verdict.fate is Fate.DELIVERED and not verdict.but:
+        return Step(delivered=[(0, count)])
     fates = _fates(verdict, count)
     again = [at for at, fate in enumerate(fates) if fate in (Fate.AGAIN, Fate.SPLIT, Fate.STOP)]
     step = Step(
@@ -231,10 +236,11 @@ def _ranges(indexes: Sequence[int]) -> list[Range]:
     return ranges
 
 
-def refusals_allowed(count: int) -> int:
+def refusals_allowed(count: int, *, trusted: bool) -> int:
     """Return how many refusals, without one delivery, the hunt in *count* events may cost.
 
-    Enough to single out the first few guilty ones; beyond that it looks like the lane's fault,
-    and the hunt goes on at the pace of probes.
+    Enough to single out the first few guilty ones; a lane that is *trusted*, because it has
+    delivered since it last stood still, may be searched further: there it is rather the events.
     """
-    return 2 * math.ceil(math.log2(max(count, 2))) + 8
+    few = 2 * math.ceil(math.log2(max(count, 2))) + 8
+    return max(few, min(2 * count, _MOST_REFUSALS)) if trusted else few

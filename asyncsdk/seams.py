@@ -279,7 +279,8 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
         reason: The server's words or the network's, without keys.
         status: The HTTP status, None when no answer was received.
         attempts: Failures in a row before it was given up, this one included.
-        first_at: When the call was made, wire time.
+        first_at: When the call was made, wire time; where the wire has one time only (Segment), the
+            event's.
         died_at: When it was given up, wire time.
         key: The idempotency key of the request that failed last.
         among: How many events that request carried.

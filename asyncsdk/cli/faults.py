@@ -34,6 +34,8 @@ def read_fault(text: str) -> Fault:
     fields = {"kind": kind}
     if kind.isascii() and kind.isdigit():
         fields = {"kind": "status", "status": kind}
+    elif kind not in _WORDS:
+        raise ValueError(f"{kind!r}: a status or one of {', '.join(_WORDS)} is needed")
     for pair in pairs:
         name, _, value = pair.partition("=")
         if name not in _FIELDS or not value:

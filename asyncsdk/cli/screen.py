@@ -56,13 +56,13 @@ class Screen:
         before = self._remember(now)
         if self._live:
             width = shutil.get_terminal_size().columns - 1
-            text = progress(now, before, bar=width >= 100)[:width]
+            text = progress(now, before, room=width)[:width]
             self._log.write(f"\r{_writable(text, self._log)}\x1b[K")
             self._log.flush()
             self._shown = True
         elif time.monotonic() - self._last >= _PLAIN_EVERY:
             self._last = time.monotonic()
-            self.complain(progress(now, before, bar=False))
+            self.complain(progress(now, before))
 
     def clear(self) -> None:
         """Take the progress line away."""

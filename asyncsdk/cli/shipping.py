@@ -51,14 +51,15 @@ async def ship(options: FileOptions, screen: Screen) -> int:
     Raises:
         ConfigurationError: The address or the key can never work.
     """
-    analytics = AsyncAnalytics(_destination(options), **_OPTIONS)
+    destination = _destination(options)
+    analytics = AsyncAnalytics(destination, **_OPTIONS)
     try:
         descriptor = 0 if options.file == "-" else os.open(options.file, os.O_RDONLY)
         size = _size(descriptor)
     except OSError as error:
         screen.complain(f"asyncsdk demo: cannot read {options.file}: {error.strerror}")
         return 3
-    shipping = _Shipping(analytics, screen, size)
+    shipping = _Shipping(analytics, screen, size, prefix=f"{destination.name}: ")
     try:
         early = await shipping.run(descriptor)
     finally:
@@ -100,10 +101,13 @@ def _size(descriptor: int) -> int | None:
 class _Shipping:
     """Send one file and keep the books of it."""
 
-    def __init__(self, analytics: AsyncAnalytics, screen: Screen, size: int | None) -> None:
+    def __init__(
+        self, analytics: AsyncAnalytics, screen: Screen, size: int | None, *, prefix: str
+    ) -> None:
         self._analytics = analytics
         self._screen = screen
-        self._size = size
+        self._size = size  # of the file in bytes, if it is one
+        self._prefix = prefix  # of error texts; there is but one destination here
         # This is all that changes.
         self.named: list[str] = []  # the first bad lines, with their reasons
         self.unknown: Counter[str] = Counter()
@@ -126,8 +130,8 @@ class _Shipping:
             result = await self._analytics.shutdown(_AFTER_INTERRUPT if early else 0.0)
             tasks.cancel_scope.cancel()
         if hopeful.cancelled_caught:
-            error = result.errors[-1] if result.errors else "it cannot be reached"
-            self._trouble = f"the server takes no events: {error}"
+            error = str(result.errors[-1]) if result.errors else "no answer"
+            self._trouble = f"the server takes no events: {error.removeprefix(self._prefix)}"
         self._seconds = time.monotonic() - began
         self._screen.clear()
         return early

@@ -11,7 +11,7 @@ Tone = Literal["", "good", "bad", "quiet", "strong"]
 
 _CODES: Mapping[Tone, str] = {"good": "32;1", "bad": "31;1", "quiet": "2", "strong": "1"}
 _GAP = "   "
-_BAR = 24
+_SHORTEST_BAR, _LONGEST_BAR = 6, 24
 
 
 class Row(Struct, frozen=True):
@@ -66,20 +66,22 @@ def micros(nanoseconds: int) -> str:
     return f"{nanoseconds / 1_000_000:,.1f} ms"
 
 
-def megabytes(count: float) -> str:
-    """Write bytes in millions."""
-    return f"{count / 1e6:,.1f} MB"
+def size(count: float) -> str:
+    """Write bytes in thousands, or millions."""
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"
 
 
-def progress(now: Reading, before: Reading, *, bar: bool) -> str:
-    """Put the state into one line; the rate is that since *before*."""
-    parts: list[str] = []
-    if now.share is not None:
-        percent = f"{int(now.share * 100):3d} %"
-        parts.append(f"{percent}  {_bar(now.share)}" if bar else percent)
+def progress(now: Reading, before: Reading, *, room: int = 0) -> str:
+    """Put the state into one line; the rate is that since *before*.
+
+    Args:
+        now: The state.
+        before: An earlier one.
+        room: Columns of the terminal; what is left over becomes a bar. 0 for none.
+    """
     passed = now.seconds - before.seconds
     rate = (now.settled - before.settled) / passed if passed > 0 else 0.0
-    parts += [
+    parts = [
         f"{now.settled:>9,} done",
         f"{now.waiting:>7,} waiting",
         f"{now.retries:>4,} retries",
@@ -89,12 +91,19 @@ def progress(now: Reading, before: Reading, *, bar: bool) -> str:
         parts.append(f"{now.bad:,} bad lines")
     if now.pause:
         parts.append(now.pause)
-    return "  ".join(parts)
+    line = "  ".join(parts)
+    if now.share is None:
+        return line
+    percent = f"{int(now.share * 100):3d} %"
+    return f"{percent}  {_bar(now.share, room - len(percent) - len(line) - 4)}{line}"
 
 
-def _bar(share: float) -> str:
-    full = int(min(max(share, 0.0), 1.0) * _BAR)
-    return "█" * full + "░" * (_BAR - full)
+def _bar(share: float, room: int) -> str:
+    if room < _SHORTEST_BAR:
+        return ""
+    length = min(room, _LONGEST_BAR)
+    full = int(min(max(share, 0.0), 1.0) * length)
+    return "█" * full + "░" * (length - full) + "  "
 
 
 def table(rows: Sequence[Row], *, colour: bool) -> list[str]:
@@ -153,7 +162,7 @@ def demo_rows(run: Run) -> list[Row]:
     ]
     if found.strangers:
         rows.append(Row("strangers", f"{found.strangers:,}", "ids that no call returned", "bad"))
-    peak = "unknown" if run.peak_bytes is None else megabytes(run.peak_bytes)
+    peak = "unknown" if run.peak_bytes is None else size(run.peak_bytes)
     return [
         *rows,
         RULE,
@@ -189,13 +198,13 @@ def ship_rows(shipment: Shipment) -> list[Row]:
         _counted("dead letters", view.dead, "" if view.rejected else reasons(shipment.refusals)),
     ]
     if view.dropped:
-        rows.append(_counted("not sent", view.dropped, shipment.trouble))
+        rows.append(_counted("not sent", view.dropped, "still queued at the end"))
     return [
         *rows,
         RULE,
         Row("retried", f"{view.retries:,}", f"of {view.requests:,} requests"),
         Row("events/s", f"{rate:,.0f}", f"{duration(shipment.seconds)} in all"),
-        Row("sent", megabytes(view.bytes_sent), "on the wire"),
+        Row("sent", size(view.bytes_sent), "on the wire"),
     ]
 
 

@@ -206,5 +206,5 @@ def _makes_room(lane: Lane, size: int, *, owner: bool) -> bool:
         return False
     if owner:
         return lane.door.make_room(size)
-    # The owner makes room when it drains; until then the same bound holds for what is left.
-    return len(lane.door.left) < lane.options.max_queue_events
+    # The owner makes room when it drains; until then the same bounds hold for what is left.
+    return lane.door.fits_left(size)

@@ -85,14 +85,14 @@ class Runner:
             ClientClosedError: The client has ended for good.
             ConfigurationError: It is running on another loop.
         """
-        if self.closed:
-            raise ClientClosedError(
-                "asyncsdk: this client was closed by the end of its async with block; make a new one"
-            )
         run = self._run
         if run is not None and not run.ended:
             self._check_loop(run)
             return run
+        if self.closed:
+            raise ClientClosedError(
+                "asyncsdk: this client was closed by the end of its async with block; make a new one"
+            )
         return self._open()
 
     def _open(self) -> Run:

@@ -107,18 +107,24 @@ class Run:
         store_ready = asyncio.Event()
         tasks = {group.create_task(self._keep_store(store_ready), name="asyncsdk store")}
         await store_ready.wait()
-        ending = group.create_task(self._asked_to_end.wait(), name="asyncsdk ending")
+        ending = self._ending(group)
         lanes = {self._start_lane(group, lane): lane for lane in self._lanes}
         self.ready.set()
-        while not ending.done():
+        while not self._asked_to_end.is_set():
             done, _ = await asyncio.wait({ending, *lanes}, return_when=asyncio.FIRST_COMPLETED)
+            # Somebody cancelled a task of ours alone; what it had in hand is still leased.
             for task in [task for task in lanes if task in done]:
-                # Somebody cancelled a task of ours alone; what it had in hand is still leased.
                 lane = lanes.pop(task)
                 lanes[self._start_lane(group, lane)] = lane
+            if ending in done:
+                ending = self._ending(group)
         await self._finish(self._deadline)
+        ending.cancel()
         for task in tasks | lanes.keys():
             task.cancel()
+
+    def _ending(self, group: asyncio.TaskGroup) -> asyncio.Task[object]:
+        return group.create_task(self._asked_to_end.wait(), name="asyncsdk ending")
 
     def _start_lane(self, group: asyncio.TaskGroup, lane: Lane) -> asyncio.Task[None]:
         return group.create_task(lane.run(), name=f"asyncsdk {lane.name}")

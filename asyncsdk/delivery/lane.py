@@ -23,7 +23,7 @@ from asyncsdk.batching import count_fitting, room_for
 from asyncsdk.delivery.custody import Custody, derive_key
 from asyncsdk.delivery.packing import Packer
 from asyncsdk.delivery.parcels import Parcel
-from asyncsdk.delivery.sending import error_of, send_for_ever
+from asyncsdk.delivery.sending import error_of, send_for_ever, short
 from asyncsdk.errors import DeliveryError
 from asyncsdk.intake import Budget, Chunk, Door
 from asyncsdk.options import LaneOptions
@@ -73,6 +73,7 @@ class Lane:
         self.custody = Custody(self.door)
         # This is all that changes, with the door and the custody; the lane's loop writes it.
         self.pace = Pace(width=self.options.concurrency)
+        self.trusted = False  # it has delivered since it last stood still
         self.last_error: DeliveryError | None = None
         self.at_exit = False  # no thread can be started any more
         self._in_flight = 0
@@ -82,7 +83,7 @@ class Lane:
 
     def after_fork(self) -> None:
         """Start clean in a forked child."""
-        self._budget.used = 0
+        self._budget.used = self._budget.left = 0
         self.store.forget(self.name)
         self._begin()
 
@@ -200,9 +201,9 @@ class Lane:
             # A refused event is an answer, but no proof that a lane which stood still works.
             if verdict.fate is not Fate.SPLIT or not self.pace.stopped:
                 self._goes_on(started)
+            self.trusted = self.trusted or verdict.fate is Fate.DELIVERED
         elif move is Move.STOP:
-            error = error_of(verdict, self.name)
-            self.stop(str(error).removeprefix(f"{self.name}: "), verdict, started)
+            self.stop(short(verdict), verdict, started)
         else:
             self._failing(verdict, started, count)
         self._moved.ring()
@@ -229,7 +230,7 @@ class Lane:
         pause = max(self.pace.until - now, 0.0)
         self.reporter.say(
             f"retry {self.name}",
-            f"{self.name}: no delivery ({self.last_error}); next attempt in {pause:.1f} s, "
+            f"{self.name}: no delivery ({short(verdict)}); next attempt in {pause:.1f} s, "
             f"{self.door.pending} events wait. {{count}} such failures since the last line",
         )
         self.reporter.event(
@@ -248,6 +249,7 @@ class Lane:
         self.pace = before.after_stop(self.options, started=started, now=self.now, reason=reason)
         if self.pace is before:
             return
+        self.trusted = False
         error = error_of(verdict, self.name)
         self.failed(error)
         self.reporter.say(

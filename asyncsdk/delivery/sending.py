@@ -44,18 +44,14 @@ _STORE_PAUSE = 1.0
 class Hunt:
     """The search for the guilty events of one refused parcel."""
 
-    def __init__(self, parcel: Parcel) -> None:
+    def __init__(self, parcel: Parcel, refusal: Verdict) -> None:
         self.parcel = parcel
         # This is all that changes.
         self.left = 1  # parcels of it that are still to be sent
         self.refused = 0  # refusals since it began
+        self.last_refusal = refusal
         self.proved = False  # whether one of its events was delivered: the lane works
         self.suspects: list[tuple[Parcel, Verdict]] = []
-
-    @property
-    def too_costly(self) -> bool:
-        """Whether it has cost more than a hunt for a few guilty events should."""
-        return not self.proved and self.refused > refusals_allowed(self.parcel.count)
 
 
 class Trip:
@@ -66,7 +62,7 @@ class Trip:
         # This is all that changes.
         self.parcels: deque[Parcel] = deque([whole(leases)])
         self.hunt: Hunt | None = None
-        self.vain_hunts = 0  # how often every single event of a parcel was refused
+        self.vain_hunts = 0  # hunts in a row that delivered nothing
 
 
 async def send_for_ever(lane: Lane) -> None:
@@ -155,38 +151,56 @@ async def _hunt(
     if trip.hunt is None:
         if not step.split:
             return
-        trip.hunt = Hunt(parcel)
+        trip.hunt = Hunt(parcel, verdict)
     hunt = trip.hunt
     hunt.left += len(step.parcels) - 1
     hunt.left -= step.move is Move.SPENT and bool(step.parcels)
-    hunt.refused += verdict.fate is Fate.SPLIT
+    if verdict.fate is Fate.SPLIT:
+        hunt.refused += 1
+        hunt.last_refusal = verdict
     if hunt.proved:
-        suspects, hunt.suspects = hunt.suspects, []
-        for guilty, why in suspects:
-            await _reject(lane, guilty, why, guilty.attempts + 1)
-    if hunt.left <= 0:
+        await _reject_suspects(lane, trip, hunt)
+    done = hunt.left <= 0
+    if done:
         trip.hunt = None
-        if hunt.suspects:
-            await _all_refused(lane, trip, hunt, started)
-    elif hunt.too_costly:
-        lane.stop(
-            f"parts of a batch are refused one after another ({_why(verdict)})", verdict, started
-        )
+    if hunt.suspects if done else _too_costly(lane, trip, hunt):
+        await _in_vain(lane, trip, hunt, started)
 
 
-async def _all_refused(lane: Lane, trip: Trip, hunt: Hunt, started: float) -> None:
-    """Every single event was refused: it is the lane. Keep them, stand still, hunt again later.
+async def _reject_suspects(lane: Lane, trip: Trip, hunt: Hunt) -> None:
+    """The lane works: whatever was refused alone is guilty."""
+    trip.vain_hunts = 0
+    suspects, hunt.suspects = hunt.suspects, []
+    for guilty, why in suspects:
+        await _reject(lane, guilty, why, guilty.attempts + 1)
 
-    Not for ever: events that stay refused would hold up all that follow.
+
+def _too_costly(lane: Lane, trip: Trip, hunt: Hunt) -> bool:
+    """Whether the hunt has cost more than one for a few guilty events should; the last one may."""
+    if hunt.proved or trip.vain_hunts >= lane.options.max_retries:
+        return False
+    return hunt.refused > refusals_allowed(hunt.parcel.count, trusted=lane.trusted)
+
+
+async def _in_vain(lane: Lane, trip: Trip, hunt: Hunt, started: float) -> None:
+    """Nothing of the parcel arrived: it is the lane. Keep all, stand still, hunt anew later.
+
+    What was refused while the lane was at fault says nothing, so the next hunt begins afresh. Not
+    for ever: events that stay refused would hold up all that follow.
     """
+    trip.hunt = None
+    rest = [trip.parcels.popleft() for _ in range(hunt.left)]
     trip.vain_hunts += 1
     if trip.vain_hunts > lane.options.max_retries:
+        trip.parcels.extendleft(reversed(rest))
         for guilty, why in hunt.suspects:
             await _reject(lane, guilty, why, trip.vain_hunts)
+        trip.vain_hunts = 0
         return
-    trip.parcels.appendleft(Parcel(tuple(p for guilty, _ in hunt.suspects for p in guilty.parts)))
-    why = hunt.suspects[-1][1]
-    lane.stop(f"every event of a batch is refused ({_why(why)})", why, started)
+    kept = [*(guilty for guilty, _ in hunt.suspects), *rest]
+    trip.parcels.appendleft(Parcel(tuple(part for parcel in kept for part in parcel.parts)))
+    why = hunt.last_refusal
+    lane.stop(f"whatever part of a batch is sent is refused ({short(why)})", why, started)
 
 
 async def _reject(lane: Lane, guilty: Parcel, verdict: Verdict, attempts: int) -> None:
@@ -195,7 +209,7 @@ async def _reject(lane: Lane, guilty: Parcel, verdict: Verdict, attempts: int) -
     await _close(lane, guilty, outcome, _letters(lane, guilty, outcome, attempts))
     lane.reporter.say(
         f"rejected {lane.name}",
-        f"{lane.name}: {{count}} events were refused for good ({_why(verdict)}); "
+        f"{lane.name}: {{count}} events were refused for good ({short(verdict)}); "
         "see dead_letters()",
         count=guilty.count,
     )
@@ -243,7 +257,7 @@ async def _bury(lane: Lane, parcel: Parcel, verdict: Verdict, attempts: int) -> 
 def _tell_end(lane: Lane, kind: str, count: int, verdict: Verdict, attempts: int) -> None:
     lane.reporter.say(
         f"{kind} {lane.name}",
-        f"{lane.name}: {{count}} events {_END[kind]} after {attempts} attempts ({_why(verdict)})",
+        f"{lane.name}: {{count}} events {_END[kind]} after {attempts} attempts ({short(verdict)})",
         count=count,
     )
     lane.reporter.event(kind, destination=lane.name, count=count, attempts=attempts)
@@ -357,3 +371,10 @@ def _why(verdict: Verdict) -> str:
     return (
         f"HTTP {verdict.status}: {verdict.reason}" if verdict.reason else f"HTTP {verdict.status}"
     )
+
+
+def short(verdict: Verdict) -> str:
+    """Return what happened in our own words: a server's may repeat events, and go to no log."""
+    if verdict.status is None:
+        return verdict.reason or "no answer"
+    return f"HTTP {verdict.status}"

@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from asyncsdk.destinations.secrets import Secret
 from asyncsdk.errors import ConfigurationError
+from asyncsdk.options import Delivery, check_bool
 
 
 def endpoint(option: str, url: object, path: object, *, allow_insecure_http: bool) -> str:
@@ -25,8 +26,11 @@ def endpoint(option: str, url: object, path: object, *, allow_insecure_http: boo
     Raises:
         ConfigurationError: *url* or *path* breaks a rule.
     """
-    if not isinstance(url, str) or not isinstance(path, str):
-        raise ConfigurationError(f"{option}: url and path must be texts")
+    if not isinstance(url, str):
+        raise ConfigurationError(f"{option}: a text is needed, this is {type(url).__name__}")
+    if not isinstance(path, str):
+        raise ConfigurationError(f"path: a text is needed, this is {type(path).__name__}")
+    check_bool("allow_insecure_http", allow_insecure_http)
     parts = _split(option, url)
     if parts.scheme == "http" and not allow_insecure_http and not _loopback(parts.hostname or ""):
         raise ConfigurationError(
@@ -53,7 +57,7 @@ def _split(option: str, url: str) -> SplitResult:
         raise ConfigurationError(
             f"{option}: must not carry credentials; the key has its own option"
         )
-    if parts.query or parts.fragment or " " in url:
+    if any(mark in url for mark in "?# "):
         raise ConfigurationError(f"{option}: must not carry a query, a fragment or blanks")
     return parts
 
@@ -75,6 +79,18 @@ def check_name(name: object) -> None:
     """
     if not isinstance(name, str) or not name or not name.isprintable() or " " in name:
         raise ConfigurationError("name: printable text without blanks is needed")
+
+
+def check_delivery(delivery: object) -> None:
+    """Refuse what is no `Delivery`.
+
+    Raises:
+        ConfigurationError: It is not.
+    """
+    if not isinstance(delivery, Delivery):
+        raise ConfigurationError(
+            f"delivery: a Delivery(…) is needed, this is {type(delivery).__name__}"
+        )
 
 
 def default_name(kind: str, key: Secret, url: str) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from asyncsdk.destinations.secrets import Secret
 from asyncsdk.seams import Fate, HttpResponse, Verdict
 
 _AGAIN = frozenset({408, 425, 429})
@@ -27,8 +28,11 @@ _ASKS_TO_WAIT = frozenset({429, 503})
 MAX_REASON = 200
 
 
-def judge_status(response: HttpResponse) -> Verdict:
-    """Say what the status of *response* means for all events of its request."""
+def judge_status(response: HttpResponse, key: Secret) -> Verdict:
+    """Say what the status of *response* means for all events of its request.
+
+    Should the server repeat the *key* in its words, it is masked.
+    """
     status = response.status
     if 200 <= status < 300:
         if is_page(response):
@@ -42,7 +46,7 @@ def judge_status(response: HttpResponse) -> Verdict:
     return Verdict(
         fate=fate_of(status),
         status=status,
-        reason=words_of(response),
+        reason=words_of(response).replace(key.reveal(), str(key)),
         retry_after=retry_after(response.headers) if status in _ASKS_TO_WAIT else None,
     )
 

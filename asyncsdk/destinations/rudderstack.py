@@ -13,11 +13,17 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from msgspec import Raw, Struct
 
-from asyncsdk.destinations.addresses import check_name, default_name, endpoint
+from asyncsdk.destinations.addresses import (
+    check_delivery,
+    check_name,
+    default_name,
+    endpoint,
+)
 from asyncsdk.destinations.answers import judge_status
 from asyncsdk.destinations.secrets import Secret, check_key
 from asyncsdk.messages import Message
@@ -96,33 +102,35 @@ class RudderStack:
     allow_insecure_http: bool = False
     name: str = ""
     delivery: Delivery = field(default=Delivery(), repr=False)
-    _url: str = field(init=False, repr=False)
-    _headers: Mapping[str, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Check the fields and prepare what every request repeats."""
+        """Check the fields."""
         key = check_key("write_key", self.write_key)
-        url = endpoint(
+        check_delivery(self.delivery)
+        put = object.__setattr__
+        put(self, "write_key", key)
+        put(self, "name", self.name or default_name("rudderstack", key, self._url))
+        check_name(self.name)
+
+    # What every request repeats, made once. No fields: a dump of those must not show the key.
+
+    @cached_property
+    def _url(self) -> str:
+        return endpoint(
             "data_plane_url",
             self.data_plane_url,
             self.path,
             allow_insecure_http=self.allow_insecure_http,
         )
-        put = object.__setattr__
-        put(self, "write_key", key)
-        put(self, "_url", url)
-        put(self, "name", self.name or default_name("rudderstack", key, url))
-        check_name(self.name)
-        basic = base64.b64encode(f"{key.reveal()}:".encode()).decode()
-        put(
-            self,
-            "_headers",
-            {
-                "Authorization": f"Basic {basic}",
-                "Content-Type": "application/json",
-                "User-Agent": f"asyncsdk/{__version__}",
-            },
-        )
+
+    @cached_property
+    def _headers(self) -> Mapping[str, str]:
+        basic = base64.b64encode(f"{Secret(self.write_key).reveal()}:".encode()).decode()
+        return {
+            "Authorization": f"Basic {basic}",
+            "Content-Type": "application/json",
+            "User-Agent": f"asyncsdk/{__version__}",
+        }
 
     @property
     def wire_key(self) -> bool:
@@ -193,7 +201,7 @@ class RudderStack:
 
     def judge(self, route: str, response: HttpResponse, count: int) -> Verdict:
         """Say what *response* means: the gateway refuses a whole batch for one bad event."""
-        return judge_status(response)
+        return judge_status(response, Secret(self.write_key))
 
     def identity(self, route: str, event: bytes) -> tuple[str, str]:
         """Return the message id and the time of the call of an encoded *event*."""

@@ -6,6 +6,9 @@ from typing import NoReturn
 
 from asyncsdk.errors import ConfigurationError
 
+#: Characters; the vendors' keys have about 30.
+MAX_KEY = 256
+
 
 class Secret:
     """Hold a key; whatever shows it shows ``***`` and its last characters instead.
@@ -65,6 +68,8 @@ def check_key(option: str, value: object) -> Secret:
         raise ConfigurationError(f"{option}: a text is needed, this is {type(text).__name__}")
     if not text:
         raise ConfigurationError(f"{option}: is empty; give the key of your source")
+    if len(text) > MAX_KEY:
+        raise ConfigurationError(f"{option}: has {len(text)} characters; no key has over {MAX_KEY}")
     if text != text.strip() or not text.isprintable():
         raise ConfigurationError(
             f"{option}: has blanks at its ends or control characters in it; check how it was read"

@@ -11,13 +11,19 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from msgspec import Raw, Struct
 
-from asyncsdk.destinations.addresses import check_name, default_name, endpoint
+from asyncsdk.destinations.addresses import (
+    check_delivery,
+    check_name,
+    default_name,
+    endpoint,
+)
 from asyncsdk.destinations.answers import judge_status
-from asyncsdk.destinations.secrets import Secret, check_key
+from asyncsdk.destinations.secrets import MAX_KEY, Secret, check_key
 from asyncsdk.messages import Id, Message
 from asyncsdk.options import Delivery
 from asyncsdk.seams import Encoded, HttpRequest, HttpResponse, RouteLimits, Unsupported, Verdict
@@ -56,7 +62,7 @@ _ROUTES: Mapping[str, RouteLimits] = {
         max_events=50_000,
         max_bytes=500_000,
         event_overhead=len("},"),
-        body_overhead=200,
+        body_overhead=4 * MAX_KEY + 100,
         warn_event_bytes=32 * 1024,
     )
 }
@@ -89,30 +95,39 @@ class Segment:
     allow_insecure_http: bool = False
     name: str = ""
     delivery: Delivery = field(default=Delivery(), repr=False)
-    _url: str = field(init=False, repr=False)
-    _headers: Mapping[str, str] = field(init=False, repr=False, compare=False)
-    _head: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Check the fields and prepare what every request repeats."""
+        """Check the fields."""
         key = check_key("write_key", self.write_key)
-        url = endpoint("host", self.host, self.path, allow_insecure_http=self.allow_insecure_http)
+        check_delivery(self.delivery)
         put = object.__setattr__
         put(self, "write_key", key)
-        put(self, "_url", url)
-        put(self, "name", self.name or default_name("segment", key, url))
+        put(self, "name", self.name or default_name("segment", key, self._url))
         check_name(self.name)
-        put(self, "_head", b'{"writeKey":%s,"sentAt":"' % encode(key.reveal()))
-        basic = base64.b64encode(f"{key.reveal()}:".encode()).decode()
-        put(
-            self,
-            "_headers",
-            {
-                "Authorization": f"Basic {basic}",
-                "Content-Type": "application/json",
-                "User-Agent": f"asyncsdk/{__version__}",
-            },
+
+    # What every request repeats, made once. No fields: a dump of those must not show the key.
+
+    @cached_property
+    def _url(self) -> str:
+        return endpoint(
+            "host",
+            self.host,
+            self.path,
+            allow_insecure_http=self.allow_insecure_http,
         )
+
+    @cached_property
+    def _headers(self) -> Mapping[str, str]:
+        basic = base64.b64encode(f"{Secret(self.write_key).reveal()}:".encode()).decode()
+        return {
+            "Authorization": f"Basic {basic}",
+            "Content-Type": "application/json",
+            "User-Agent": f"asyncsdk/{__version__}",
+        }
+
+    @cached_property
+    def _head(self) -> bytes:
+        return b'{"writeKey":%s,"sentAt":"' % encode(Secret(self.write_key).reveal())
 
     @property
     def wire_key(self) -> bool:
@@ -180,7 +195,7 @@ class Segment:
 
     def judge(self, route: str, response: HttpResponse, count: int) -> Verdict:
         """Say what *response* means: Segment answers 400 to a whole batch, or 200."""
-        return judge_status(response)
+        return judge_status(response, Secret(self.write_key))
 
     def identity(self, route: str, event: bytes) -> tuple[str, str]:
         """Return the message id and the time of the call of an encoded *event*."""

@@ -217,7 +217,7 @@ def _number(_walk: _Walk, value: float, _path: str) -> Any:
 
 
 def _bytes(_walk: _Walk, value: bytes, _path: str) -> str:
-    return base64.b64encode(value).decode()
+    return base64.b64encode(bytes(value)).decode()
 
 
 def _plain_text(_walk: _Walk, value: Any, _path: str) -> str:
