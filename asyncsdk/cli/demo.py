@@ -15,7 +15,7 @@ from asyncsdk.cli.screen import LIVE_EVERY, Screen
 from asyncsdk.cli.stand_in import Arrived
 from asyncsdk.cli.standing_in import StandInError, stand_in
 from asyncsdk.cli.tallying import percentile, tally
-from asyncsdk.cli.wording import Reading, Run, demo_rows, listed
+from asyncsdk.cli.wording import Reading, Run, demo_rows, listed, verdict
 from asyncsdk.client import AsyncAnalytics
 from asyncsdk.client.settings import Options
 from asyncsdk.destinations import RudderStack
@@ -85,11 +85,14 @@ async def demo(options: DemoOptions, screen: Screen) -> int:
 
 def _show(run: Run, arrived: Arrived, screen: Screen) -> None:
     if run.early:
-        screen.say("stopped early; what is known so far:", "")
+        screen.say("stopped early; what is known so far:")
+    screen.say("")
     screen.show(demo_rows(run))
     thrown = [f"{count:,} x {faults.word(kind)}" for kind, count in sorted(arrived.faults.items())]
     head = f"  of {arrived.requests:,} requests failed on purpose  "
     screen.say("", *listed(head, thrown or ["none"]))
+    if not run.early:
+        screen.say("", f"  {verdict(run.tally)}", tone="bad" if run.tally.lost else "good")
 
 
 def _say_what_comes(

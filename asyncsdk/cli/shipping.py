@@ -76,10 +76,11 @@ def _show(shipment: Shipment, shipping: "_Shipping", screen: Screen) -> None:
     if shipping.named:
         more = shipment.bad - len(shipping.named)
         screen.say("bad lines:", *(f"  {line}" for line in shipping.named))
-        screen.say(*([f"  and {more:,} more"] if more else []), "")
+        screen.say(*([f"  and {more:,} more"] if more else []))
     if shipping.unknown:
         fields = [f"{count:,} x {name}" for name, count in shipping.unknown.most_common()]
-        screen.say(*listed("fields that no call has, left out:  ", fields), "")
+        screen.say(*listed("fields that no call has, left out:  ", fields))
+    screen.say("")
     screen.show(ship_rows(shipment))
 
 

@@ -173,6 +173,14 @@ def demo_rows(run: Run) -> list[Row]:
     ]
 
 
+def verdict(found: Tally) -> str:
+    """Say in one sentence whether anything was lost."""
+    if found.lost:
+        return f"lost {found.lost:,} of {found.accepted:,}: calls took them, the server has not."
+    dead = " or a dead letter with its reason" if found.dead else ""
+    return f"lost 0 of {found.accepted:,}: every event is at the server{dead}."
+
+
 def _lost(run: Run) -> Row:
     value = f"{run.tally.lost:,}"
     if run.early:
@@ -216,7 +224,7 @@ def reasons(refusals: Mapping[str, int], *, most: int = 2) -> str:
     """Name the *most* frequent reasons, the first one first."""
     ordered = sorted(refusals.items(), key=lambda pair: -pair[1])
     named = [f"{count:,} x {reason}" if len(ordered) > 1 else reason for reason, count in ordered]
-    more = f"; {len(named) - most} more reasons" if len(named) > most else ""
+    more = f"; and {len(named) - most} more" if len(named) > most else ""
     return "; ".join(named[:most]) + more
 
 

@@ -96,6 +96,8 @@ class Runner:
         return self._open()
 
     def _open(self) -> Run:
+        if self._run is not None and self._run.abandoned:
+            _kept.append((self._run, self._ending))
         self._ending = None
         if self._run is not None and self.pending:
             self._reporter.say(
@@ -125,7 +127,7 @@ class Runner:
 
     def after_fork(self) -> None:
         """Forget the parent's run: its tasks, connections and events are the parent's."""
-        _inherited.append((self._run, self._ending))
+        _kept.append((self._run, self._ending))
         self.loop = None
         self._run = None
         self._ending = None
@@ -209,9 +211,9 @@ class Runner:
         return tuple(errors)
 
 
-# What a forked child holds of its parent: letting go of it would complain about tasks and
-# connections that were not ended, and the parent is still using them.
-_inherited: list[object] = []
+# Runs that cannot end any more: those of a forked child's parent, and those whose loop was closed
+# under them. To collect their tasks would only complain that they did not end.
+_kept: list[object] = []
 
 
 def _nothing() -> None:

@@ -62,6 +62,11 @@ class Run:
         """Whether nothing of this run is left."""
         return self._task.done() or self.loop.is_closed()
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether its loop was closed under it, with its tasks undone."""
+        return self.loop.is_closed() and not self._task.done()
+
     async def end(self, deadline: float) -> None:
         """Finish until *deadline* on the loop's clock, then end.
 
