@@ -8,6 +8,7 @@ ids, counts, sizes and statuses, never event contents and never keys.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -47,6 +48,7 @@ class Reporter:
         self._said: dict[str, float] = {}
         self._swallowed: dict[str, int] = {}
         self._once: set[str] = set()
+        self._inside: set[int] = set()  # threads in which a hook is running
 
     def say(self, kind: str, text: str, *, level: int = logging.WARNING, count: int = 1) -> None:
         """Log *text* unless this *kind* was logged in the last `QUIET` seconds.
@@ -78,7 +80,7 @@ class Reporter:
             self._call("on_error", lambda hook: hook(error), self._on_error)
 
     def drop(self, lane: str, reason: str, count: int = 1) -> None:
-        """Say that *count* events for *lane* were dropped."""
+        """Say that *count* events for *lane* were dropped; hooks hear of it unless one is running."""
         self.say(
             f"drop {lane} {reason}",
             f"{lane}: dropped {{count}} events ({_WORDS.get(reason, reason)})",
@@ -101,10 +103,16 @@ class Reporter:
         )
 
     def _call(self, name: str, call: Callable[[Any], object], hook: Any) -> None:
+        thread = threading.get_ident()
+        if thread in self._inside:
+            return  # a hook that makes calls would be told of their troubles for ever
+        self._inside.add(thread)
         try:
             call(hook)
         except Exception as error:  # noqa: BLE001 - the user's code may raise anything
             self.hook_failed(name, error)
+        finally:
+            self._inside.discard(thread)
 
 
 _WORDS = {

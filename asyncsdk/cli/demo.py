@@ -39,6 +39,7 @@ _OPTIONS: Options = {
     "timeout": 2.0,
     "probe_after": 0.25,
     "probe_cap": 1.0,
+    "exit_drain": 0.0,  # a second Ctrl-C means now
 }
 
 

@@ -42,6 +42,7 @@ _OPTIONS: Options = {
     "retry_base": 0.25,
     "probe_after": 2.0,
     "probe_cap": 5.0,
+    "exit_drain": 0.0,  # a second Ctrl-C means now
 }
 
 
