@@ -188,13 +188,24 @@ class Door:
         Returns:
             Whether they do.
         """
+        told = False
         while not self.fits(size):
-            if self.queue.empty():
+            evicted = self._evict(size)
+            if not evicted:
                 return False
+            if not told:
+                # Once only: a hook that tracks what it hears of fills the place again.
+                told = True
+                self._on_evict(evicted)
+        return True
+
+    def _evict(self, size: int) -> int:
+        evicted = 0
+        while not self.queue.empty() and not self.fits(size):
             chunk = self.queue.get_nowait()
             self.drop_chunk(chunk, dropped("queue_full"))
-            self._on_evict(len(chunk.events))
-        return True
+            evicted += len(chunk.events)
+        return evicted
 
     def readmit(self, route: str, events: list[bytes], key: str) -> None:
         """Take dead *events* back, at the end, under the *key* that they had."""

@@ -10,7 +10,7 @@ import anyio
 from asyncsdk.cli import faults
 from asyncsdk.cli.arguments import DemoOptions
 from asyncsdk.cli.feeding import TASKS, THREADS, Feed
-from asyncsdk.cli.interrupting import INTERRUPTED, until_interrupted
+from asyncsdk.cli.interrupting import INTERRUPTED, interrupt_by_cancelling, until_interrupted
 from asyncsdk.cli.screen import LIVE_EVERY, Screen
 from asyncsdk.cli.stand_in import Arrived
 from asyncsdk.cli.standing_in import StandInError, stand_in
@@ -45,6 +45,7 @@ _OPTIONS: Options = {
 
 async def demo(options: DemoOptions, screen: Screen) -> int:
     """Run it and return the exit code: 1 if anything was lost, 130 after Ctrl-C."""
+    interrupt_by_cancelling()
     script = faults.STANDARD if options.faults is None else options.faults
     poisoned = options.faults is None and options.events >= _LEAST_FOR_POISON
     try:

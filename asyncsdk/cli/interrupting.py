@@ -1,10 +1,25 @@
-"""Ctrl-C: asyncio.run cancels the main task once, and raises KeyboardInterrupt the second time."""
+"""Ctrl-C as a cancellation: the first one ends the work in order, the second one at once."""
 
 import asyncio
+import signal
 from collections.abc import Awaitable
+from contextlib import suppress
 
 #: The exit code that a shell expects of a program that Ctrl-C ended.
 INTERRUPTED = 130
+
+
+def interrupt_by_cancelling() -> None:
+    """Let every Ctrl-C cancel the current task, and nothing else.
+
+    asyncio.run does so for the first one; its second is a KeyboardInterrupt in whatever code runs
+    at that moment. Where loops hear no signals, or Ctrl-C is ignored, all stays as it is.
+    """
+    task = asyncio.current_task()
+    if task is None or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        return
+    with suppress(NotImplementedError, RuntimeError, ValueError):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
 
 
 async def until_interrupted(work: Awaitable[None]) -> bool:

@@ -16,7 +16,7 @@ import anyio
 from asyncsdk.cli.arguments import FileOptions
 from asyncsdk.cli.calls import make
 from asyncsdk.cli.hopeless import Hope
-from asyncsdk.cli.interrupting import INTERRUPTED, until_interrupted
+from asyncsdk.cli.interrupting import INTERRUPTED, interrupt_by_cancelling, until_interrupted
 from asyncsdk.cli.lines import BadLine, Splitter, read_line
 from asyncsdk.cli.reading import read_some
 from asyncsdk.cli.screen import LIVE_EVERY, Screen
@@ -52,6 +52,7 @@ async def ship(options: FileOptions, screen: Screen) -> int:
     Raises:
         ConfigurationError: The address or the key can never work.
     """
+    interrupt_by_cancelling()
     destination = _destination(options)
     analytics = AsyncAnalytics(destination, **_OPTIONS)
     try:
