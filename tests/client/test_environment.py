@@ -1,0 +1,163 @@
+"""from_env: a client from variables."""
+
+from typing import Any
+
+import pytest
+
+from asyncsdk import AsyncAnalytics, ConfigurationError, RudderStack, Segment
+from asyncsdk.client.environment import read_environment
+from asyncsdk.collector import Collector
+from tests.client.street import KEY, NOWHERE
+
+BASE = {"WRITE_KEY": KEY, "DATA_PLANE_URL": NOWHERE}
+
+
+def read(**variables: str) -> Any:
+    """Read *variables*, given without their prefix."""
+    return read_environment("ASYNCSDK_", {f"ASYNCSDK_{k}": v for k, v in variables.items()})
+
+
+def options(**variables: str) -> Any:
+    """Return the options that *variables* give beside a whole destination."""
+    return read(**BASE, **variables)[1]
+
+
+async def test_a_client_comes_from_the_environment(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Destination and options; a keyword of the call beats a variable."""
+    for name, value in {
+        "WRITE_KEY": KEY,
+        "DATA_PLANE_URL": collector.url,
+        "NAME": "main",
+        "GZIP": "off",
+        "DEFAULT_CONTEXT": '{"app": "shop"}',
+    }.items():
+        monkeypatch.setenv(f"SHOP_{name}", value)
+    async with AsyncAnalytics.from_env("SHOP_", default_context={"app": "said"}) as client:
+        client.track("E", user_id="u")
+    assert repr(client) == "<AsyncAnalytics to main: 0 pending>"
+    assert "content-encoding" not in collector.requests[0].headers
+    assert collector.events[0].body["context"]["app"] == "said"
+
+
+def test_rudderstack_is_the_default_and_takes_its_variables() -> None:
+    """Each has its place."""
+    destination, rest = read(
+        WRITE_KEY=KEY,
+        DATA_PLANE_URL="http://dataplane.example.com",
+        PATH="/own",
+        NAME="main",
+        ALLOW_INSECURE_HTTP="yes",
+    )
+    assert destination == RudderStack(
+        KEY, "http://dataplane.example.com", path="/own", name="main", allow_insecure_http=True
+    )
+    assert rest == {}
+
+
+def test_segment_is_named() -> None:
+    """In any case of letters; its host has a default."""
+    destination, rest = read(DESTINATION="Segment", WRITE_KEY=KEY, FLUSH_AT="5")
+    assert destination == Segment(KEY)
+    assert rest == {"flush_at": 5}
+    assert read(DESTINATION="segment", WRITE_KEY=KEY, HOST="https://eu.example.com")[0] == Segment(
+        KEY, host="https://eu.example.com"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("FLUSH_AT", "5", 5),
+        ("FLUSH_INTERVAL", "0.5", 0.5),
+        ("MAX_BATCH_EVENTS", "7", 7),
+        ("MAX_BATCH_BYTES", "1000", 1000),
+        ("MAX_QUEUE_EVENTS", "8", 8),
+        ("MAX_QUEUE_BYTES", "9", 9),
+        ("MAX_TOTAL_BYTES", "10", 10),
+        ("OVERFLOW", "raise", "raise"),
+        ("INVALID", "drop", "drop"),
+        ("STRICT", "true", True),
+        ("MAX_RETRIES", "0", 0),
+        ("RETRY_BASE", "2", 2.0),
+        ("RETRY_CAP", "3", 3.0),
+        ("JITTER", "0.5", 0.5),
+        ("JITTER", "full", "full"),
+        ("EXHAUSTED", "requeue", "requeue"),
+        ("MAX_AGE", "60", 60.0),
+        ("TIMEOUT", "0", 0.0),
+        ("CONCURRENCY", "4", 4),
+        ("GZIP", "0", False),
+        ("PROBE_AFTER", "1", 1.0),
+        ("PROBE_CAP", "2", 2.0),
+        ("ENABLED", "No", False),
+        ("DELIVER", "on", True),
+        ("DEFAULT_CONTEXT", '{"a": {"b": 1}}', {"a": {"b": 1}}),
+        ("INCLUDE_RUNTIME_CONTEXT", "1", True),
+        ("LOG_LEVEL", "DEBUG", "DEBUG"),
+        ("SHUTDOWN_TIMEOUT", "1.5", 1.5),
+        ("EXIT_DRAIN", "0", 0.0),
+        ("HANDLE_SIGNALS", "FALSE", False),
+        ("PROXY", "http://proxy.example.com:3128", "http://proxy.example.com:3128"),
+        ("TRUST_ENV", "yes", True),
+    ],
+)
+def test_an_option_is_read_as_what_it_is(name: str, text: str, value: Any) -> None:
+    """Numbers as numbers, yes and no as bools, objects as JSON."""
+    found = options(**{name: text})
+    assert found == {name.lower(): value}
+    assert type(found[name.lower()]) is type(value)
+    if name not in ("LOG_LEVEL", "DELIVER"):
+        AsyncAnalytics(RudderStack(KEY, NOWHERE), **found)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("FLUSH_AT", "many", "'many' does not fit"),
+        ("FLUSH_AT", "1.5", "does not fit"),
+        ("TIMEOUT", "10s", "does not fit"),
+        ("GZIP", "maybe", "'maybe' is neither true nor false"),
+        ("ALLOW_INSECURE_HTTP", "maybe", "neither true nor false"),
+        ("DEFAULT_CONTEXT", "[1]", "a JSON object is needed"),
+        ("DEFAULT_CONTEXT", "{", "a JSON object is needed"),
+        ("BEFORE_SEND", "print", "cannot be set by an environment variable"),
+        ("STORE", "redis", "cannot be set by an environment variable"),
+        ("FLUSHAT", "5", "cannot be set by an environment variable"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(name: str, text: str, words: str) -> None:
+    """A variable with a typing error must not be ignored."""
+    with pytest.raises(ConfigurationError, match=f"(?i)^{name}: .*{words}"):
+        options(**{name: text})
+
+
+@pytest.mark.parametrize("missing", ["WRITE_KEY", "DATA_PLANE_URL"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_what_is_missing_or_empty_is_named_in_full(missing: str, value: str | None) -> None:
+    """As it must be set."""
+    variables = {name: text for name, text in BASE.items() if name != missing}
+    if value is not None:
+        variables[missing] = value
+    with pytest.raises(ConfigurationError, match=f"^ASYNCSDK_{missing}: is not set"):
+        read(**variables)
+
+
+def test_an_unknown_destination_is_told_what_is_known() -> None:
+    """So that the next attempt is right."""
+    with pytest.raises(ConfigurationError, match=r"^ASYNCSDK_DESTINATION: one of rudderstack"):
+        read(DESTINATION="elsewhere", WRITE_KEY=KEY)
+
+
+def test_other_variables_are_left_alone() -> None:
+    """Only what begins with the prefix is ours."""
+    variables = {"MINE_WRITE_KEY": KEY, "MINE_DATA_PLANE_URL": NOWHERE, "ASYNCSDK_X": "1", "X": "1"}
+    assert read_environment("MINE_", variables)[1] == {}
+
+
+def test_errors_show_no_key() -> None:
+    """Whatever is wrong, the key is not in the message."""
+    with pytest.raises(ConfigurationError) as caught:
+        read(WRITE_KEY=KEY + "\n", DATA_PLANE_URL=NOWHERE)
+    assert KEY not in str(caught.value)
