@@ -45,10 +45,10 @@ class AnalyticsError(Exception):
         details: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message)
-        self.code = code or self.default_code
-        self.retryable = retryable
-        self.status = status
-        self.retry_after = retry_after
+        self.code: str = code or self.default_code
+        self.retryable: bool = retryable
+        self.status: int | None = status
+        self.retry_after: float | None = retry_after
         self.details: Mapping[str, object] = dict(details or {})
 
 

@@ -26,13 +26,13 @@ class Chunk:
     __slots__ = ("events", "fates", "key", "opened", "overhead", "route", "size")
 
     def __init__(self, route: str, opened: float, overhead: int, *, key: str = "") -> None:
-        self.route = route
-        self.key = key  # of a batch that comes back; it merges with nobody
-        self.opened = opened  # seconds of the loop's clock
-        self.overhead = overhead  # bytes that each event costs beside its own
+        self.route: str = route
+        self.key: str = key  # of a batch that comes back; it merges with nobody
+        self.opened: float = opened  # seconds of the loop's clock
+        self.overhead: int = overhead  # bytes that each event costs beside its own
         self.events: list[bytes] = []
-        self.size = 0  # bytes of the events alone
-        self.fates = Fates()
+        self.size: int = 0  # bytes of the events alone
+        self.fates: Fates = Fates()
 
 
 class Budget:
@@ -41,9 +41,9 @@ class Budget:
     __slots__ = ("left", "limit", "used")
 
     def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.used = 0
-        self.left = 0  # left by other threads; an estimate that every drain corrects
+        self.limit: int = limit
+        self.used: int = 0
+        self.left: int = 0  # left by other threads; an estimate that every drain corrects
 
 
 class Door:
@@ -64,12 +64,12 @@ class Door:
         self._seal_at = min(options.flush_at, room.events)
         # This is all that changes; the owner's loop writes it, other threads only append to
         # `_left` and add to `left_bytes`, an estimate that every drain corrects.
-        self.ledger = Ledger()
-        self.held_events = 0
-        self.held_bytes = 0
-        self.left_bytes = 0
+        self.ledger: Ledger = Ledger()
+        self.held_events: int = 0
+        self.held_bytes: int = 0
+        self.left_bytes: int = 0
         self.unsettled: dict[Fates, None] = {}
-        self.sealed = False  # since the last producer breathed
+        self.sealed: bool = False  # since the last producer breathed
         self.left: deque[tuple[Encoded, Place]] = deque()
         self._wake_ups = 0
         self._chunk: Chunk | None = None

@@ -90,10 +90,10 @@ class Fates:
 
     def __init__(self) -> None:
         # This is all that changes; the lane's loop writes it.
-        self.size = 0  # events in the chunk so far
-        self.open = 0  # of these, not settled
-        self.rounds = 0  # how often its retries were spent and it went back to the front
-        self.rest = PENDING
+        self.size: int = 0  # events in the chunk so far
+        self.open: int = 0  # of these, not settled
+        self.rounds: int = 0  # how often its retries were spent and it went back to the front
+        self.rest: Outcome = PENDING
         self.apart: dict[int, Outcome] | None = None
         self.waiters: list[Waiter] | None = None
 
@@ -191,7 +191,7 @@ class Receipt:
     __slots__ = ("_desk", "_places", "message_id")
 
     def __init__(self, message_id: str, places: list[Place], desk: Desk) -> None:
-        self.message_id = message_id
+        self.message_id: str = message_id
         self._places = places
         self._desk = desk
 
@@ -333,17 +333,17 @@ class Ledger:
 
     def __init__(self) -> None:
         # This is all that changes.
-        self.accepted = 0
-        self.taken = 0
-        self.delivered = 0
-        self.rejected = 0
-        self.dead = 0
-        self.stored = 0
-        self.replayed = 0
-        self.requests = 0
-        self.retries = 0
-        self.failures = 0
-        self.bytes_sent = 0
+        self.accepted: int = 0
+        self.taken: int = 0
+        self.delivered: int = 0
+        self.rejected: int = 0
+        self.dead: int = 0
+        self.stored: int = 0
+        self.replayed: int = 0
+        self.requests: int = 0
+        self.retries: int = 0
+        self.failures: int = 0
+        self.bytes_sent: int = 0
         self._door = threading.RLock()
         self._turned_away: dict[str, int] = {}  # dropped at the door: accepted by this alone
         self._dropped: dict[str, int] = {}  # dropped later

@@ -17,7 +17,7 @@ from asyncsdk.errors import DeliveryError
 #: Seconds for which one kind of trouble is not logged again.
 QUIET = 30.0
 
-logger = logging.getLogger("asyncsdk")
+logger: logging.Logger = logging.getLogger("asyncsdk")
 logger.addHandler(logging.NullHandler())
 
 #: Called with the error when a batch or an event will not arrive, and when a lane stops.

@@ -36,7 +36,7 @@ class Producer:
         self._poisoned_at = count // 2 if poisoned else -1
         # This is all that changes.
         self.ids: list[str] = []
-        self.timings = array("Q")  # of track(), in nanoseconds
+        self.timings: array[int] = array("Q")  # of track(), in nanoseconds
 
     def calls(self) -> Iterator[Call]:
         """Yield what it has to say."""
@@ -67,7 +67,7 @@ class Feed:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         every = TASKS + THREADS
-        self.producers = [
+        self.producers: list[Producer] = [
             Producer(
                 seed * every + number,
                 events // every + (number < events % every),

@@ -43,7 +43,7 @@ class Runner:
         self._reporter = reporter
         # This is all that changes.
         self.loop: asyncio.AbstractEventLoop | None = None
-        self.closed = False
+        self.closed: bool = False
         self._run: Run | None = None
         self._ending: asyncio.Task[FlushResult] | None = None
         self._last = FlushResult()

@@ -108,7 +108,7 @@ class Script:
 
     def __init__(self, faults: Sequence[Fault], *, draw: Callable[[], float]) -> None:
         """Take over *faults*; *draw* returns a number from 0.0 up to, not including, 1.0."""
-        self.faults = tuple(faults)
+        self.faults: tuple[Fault, ...] = tuple(faults)
         self._draw = draw
         # All that changes: how many requests each fault has hit.
         self._hits = [0] * len(self.faults)

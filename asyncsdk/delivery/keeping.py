@@ -47,10 +47,10 @@ class Run:
         self._transport = transport
         self._reporter = reporter
         self._exit_drain = exit_drain
-        self.loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         # This is all that changes.
-        self.ready = asyncio.Event()
-        self.dropped = 0
+        self.ready: asyncio.Event = asyncio.Event()
+        self.dropped: int = 0
         self._asked_to_end = asyncio.Event()
         self._deadline = 0.0
         for lane in lanes:

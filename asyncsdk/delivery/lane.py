@@ -28,10 +28,10 @@ from asyncsdk.errors import DeliveryError
 from asyncsdk.intake import Budget, Chunk, Door
 from asyncsdk.options import LaneOptions
 from asyncsdk.outside import Bell, Outside
-from asyncsdk.receipts import STORED, Fates, LaneStatistics, dropped
+from asyncsdk.receipts import STORED, Fates, LaneStatistics, Ledger, dropped
 from asyncsdk.reporting import Reporter
 from asyncsdk.retrying import Move, Pace, Range
-from asyncsdk.seams import Batch, DeadLetter, Destination, Fate, Store, Transport, Verdict
+from asyncsdk.seams import Batch, DeadLetter, Destination, Fate, Room, Store, Transport, Verdict
 
 #: Seconds before a lane that crashed is started again.
 _AFTER_CRASH = 1.0
@@ -53,29 +53,29 @@ class Lane:
         deliver: bool = True,
     ) -> None:
         self._deliver = deliver
-        self.destination = destination
-        self.options = options
-        self.name = destination.name
-        self.store = store
-        self.transport = transport
-        self.outside = outside
-        self.reporter = reporter
+        self.destination: Destination = destination
+        self.options: LaneOptions = options
+        self.name: str = destination.name
+        self.store: Store = store
+        self.transport: Transport = transport
+        self.outside: Outside = outside
+        self.reporter: Reporter = reporter
         limits = next(iter(destination.routes.values()))
-        self.room = room_for(limits, options, wire_key=destination.wire_key)
-        self.warn_event_bytes = limits.warn_event_bytes
+        self.room: Room = room_for(limits, options, wire_key=destination.wire_key)
+        self.warn_event_bytes: int | None = limits.warn_event_bytes
         self._budget = budget
         self._begin()
 
     def _begin(self) -> None:
         """Set everything that changes to its beginning."""
-        self.door = Door(self.options, self.room, self._budget, self._evicted)
-        self.ledger = self.door.ledger
-        self.custody = Custody(self.door)
+        self.door: Door = Door(self.options, self.room, self._budget, self._evicted)
+        self.ledger: Ledger = self.door.ledger
+        self.custody: Custody = Custody(self.door)
         # This is all that changes, with the door and the custody; the lane's loop writes it.
-        self.pace = Pace(width=self.options.concurrency)
-        self.trusted = False  # it has delivered since it last stood still
+        self.pace: Pace = Pace(width=self.options.concurrency)
+        self.trusted: bool = False  # it has delivered since it last stood still
         self.last_error: DeliveryError | None = None
-        self.at_exit = False  # no thread can be started any more
+        self.at_exit: bool = False  # no thread can be started any more
         self._in_flight = 0
         self._next: Chunk | None = None  # taken from the queue, did not fit into the last batch
         self._forming: Batch | None = None  # formed, not yet known to be in the store
@@ -91,7 +91,7 @@ class Lane:
 
     async def run(self) -> None:
         """Deliver until cancelled; a crash is logged once and the lane starts again."""
-        self.packer = Packer(in_loop=self.at_exit)
+        self.packer: Packer = Packer(in_loop=self.at_exit)
         self.pace = self.pace.hurried()
         while True:
             try:

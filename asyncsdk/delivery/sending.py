@@ -45,12 +45,12 @@ class Hunt:
     """The search for the guilty events of one refused parcel."""
 
     def __init__(self, parcel: Parcel, refusal: Verdict) -> None:
-        self.parcel = parcel
+        self.parcel: Parcel = parcel
         # This is all that changes.
-        self.left = 1  # parcels of it that are still to be sent
-        self.refused = 0  # refusals since it began
-        self.last_refusal = refusal
-        self.proved = False  # whether one of its events was delivered: the lane works
+        self.left: int = 1  # parcels of it that are still to be sent
+        self.refused: int = 0  # refusals since it began
+        self.last_refusal: Verdict = refusal
+        self.proved: bool = False  # whether one of its events was delivered: the lane works
         self.suspects: list[tuple[Parcel, Verdict]] = []
 
 
@@ -58,11 +58,11 @@ class Trip:
     """What one send task has in hand."""
 
     def __init__(self, leases: Sequence[Lease]) -> None:
-        self.leases = leases
+        self.leases: Sequence[Lease] = leases
         # This is all that changes.
         self.parcels: deque[Parcel] = deque([whole(leases)])
         self.hunt: Hunt | None = None
-        self.vain_hunts = 0  # hunts in a row that delivered nothing
+        self.vain_hunts: int = 0  # hunts in a row that delivered nothing
 
 
 async def send_for_ever(lane: Lane) -> None:

@@ -121,6 +121,22 @@ async def listening(*acts: Act) -> AsyncIterator[Line]:
         await asyncio.sleep(0)
 
 
+@contextlib.asynccontextmanager
+async def no_tls() -> AsyncIterator[str]:
+    """Serve a protocol that is no TLS: whoever connects is greeted in plain words."""
+
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Say something and close."""
+        writer.write(b"220 ready when you are\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    try:
+        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+
+
 def free_port() -> int:
     """Return a port where nobody listens."""
     with socket.socket() as line:
