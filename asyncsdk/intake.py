@@ -167,8 +167,10 @@ class Door:
             self.sealed = True
 
     def drain(self) -> None:
-        """Admit what other threads have left; `leave` has seen to the bounds."""
+        """Admit what other threads have left, unless closed; `leave` has seen to the bounds."""
         self._wake_ups = 0
+        if not self._hears:
+            return
         left = self.left
         admitted = 0
         while left:

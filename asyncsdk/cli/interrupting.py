@@ -26,7 +26,7 @@ async def until_interrupted(work: Awaitable[None]) -> bool:
     """Await *work* in the main task and return whether Ctrl-C ended it.
 
     After that the task goes on as if nothing had been asked of it, to end things in order. A
-    cancellation by a scope around this passes through.
+    limit belongs inside *work*: a scope around this would look like Ctrl-C.
     """
     task = asyncio.current_task()
     before = 0 if task is None else task.cancelling()

@@ -27,15 +27,17 @@ class Desk:
             TimeoutError: Not within *timeout* seconds; the event stays queued.
             ConfigurationError: The client is running on another loop.
         """
-        if all(_settled(place) for place in places):
-            return
-        self._runner.start()
-        for lane in self._lanes:
-            lane.door.drain()
-            lane.door.seal()
         async with asyncio.timeout(timeout):
-            for place in places:
-                await _wait(place)
+            while not all(_settled(place) for place in places):
+                run = self._runner.start()
+                for lane in self._lanes:
+                    lane.door.drain()
+                    lane.door.seal()
+                if any(_is_left(place) for place in places):
+                    # Left while this run was ending: the next one takes it, or it is dropped.
+                    await run.wait()
+                for place in places:
+                    await _wait(place)
 
     def breathe(self) -> Generator[object, None, None]:
         """Yield to the loop if a chunk was sealed since, or while the queue is nearly full."""
@@ -57,10 +59,13 @@ def _settled(place: Place) -> bool:
     return place.look().state is not State.PENDING
 
 
+def _is_left(place: Place) -> bool:
+    return place.fates is None and not _settled(place)
+
+
 async def _wait(place: Place) -> None:
-    while not _settled(place):
+    while place.fates is not None and not _settled(place):
         fates = place.fates
-        assert fates is not None  # noqa: S101 - a pending event is in a chunk once drained
         heard = asyncio.Event()
         fates.listen(heard.set)
         await heard.wait()

@@ -75,6 +75,10 @@ class Run:
         if not self._asked_to_end.is_set():
             self._deadline = deadline
             self._asked_to_end.set()
+        await self.wait()
+
+    async def wait(self) -> None:
+        """Wait until nothing of this run is left. Cancelling this changes nothing."""
         await asyncio.wait([self._task])
 
     async def _keep(self) -> None:

@@ -174,9 +174,12 @@ async def _reused(
 
 def _plain_words(error: BaseException) -> str:
     """Name the trouble without the library's own text, which may show headers."""
-    cause = error if isinstance(error, OSError) else error.__cause__
-    if isinstance(cause, ssl.SSLError):
-        return f"TLS: {cause.reason or 'handshake failed'}"
-    if isinstance(cause, OSError) and cause.strerror:
-        return str(cause.strerror)
-    return f"no answer ({type(error).__name__})"
+    # aiohttp's own connection errors hold the system's: as attributes, or as their cause.
+    for name in ("certificate_error", "os_error", "__cause__"):
+        inner = getattr(error, name, None)
+        if isinstance(inner, ssl.SSLError):
+            return f"TLS: {getattr(inner, 'reason', None) or 'handshake failed'}"
+        if isinstance(inner, OSError) and inner.strerror:
+            return str(inner.strerror)
+    words = getattr(error, "strerror", None)
+    return str(words) if words else f"no answer ({type(error).__name__})"
