@@ -75,7 +75,7 @@ class Door:
         self._chunk: Chunk | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._hears = False  # whether others wake the owner when they leave something
+        self._closed = False  # this run is ending: what is left waits for the next one
         self.queue: asyncio.Queue[Chunk] = asyncio.Queue()
 
     # The owner's side.
@@ -86,7 +86,7 @@ class Door:
         while not waiting.empty():
             self.queue.put_nowait(waiting.get_nowait())
         self._loop = loop
-        self._hears = True
+        self._closed = False
         self._timer = None
         self.drain()
         if self._chunk is not None and self._timer is None:
@@ -95,12 +95,11 @@ class Door:
     def close(self) -> None:
         """Admit what was left until now; what is left from here on waits for the next run."""
         self.drain()
-        self._hears = False
+        self._closed = True
         self.seal()
 
     def unbind(self) -> None:
         """Belong to no loop: calls leave their events until the next one comes."""
-        self._hears = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -169,7 +168,7 @@ class Door:
     def drain(self) -> None:
         """Admit what other threads have left, unless closed; `leave` has seen to the bounds."""
         self._wake_ups = 0
-        if not self._hears:
+        if self._closed:
             return
         left = self.left
         admitted = 0
@@ -296,7 +295,7 @@ class Door:
         self._budget.left += len(encoded.data)
         self.left.append((encoded, place))
         loop = self._loop
-        if loop is not None and self._hears and not self._wake_ups:
+        if loop is not None and not self._closed and not self._wake_ups:
             self._wake_ups = 1
             try:
                 loop.call_soon_threadsafe(self.drain)

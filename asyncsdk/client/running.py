@@ -145,11 +145,19 @@ class Runner:
         run = self.start()
         seconds = self._settings.shutdown_timeout if timeout is None else timeout
         before, began = self.statistics(), run.loop.time()
-        marks = [(lane, lane.mark()) for lane in self._lanes]
         with anyio.move_on_after(seconds):
-            for lane, mark in marks:
-                await lane.settle_round(mark)
+            await self._settle_round()
+            if self.loop is None and self.pending and not self.closed:
+                # The run was ending: what was left meanwhile is the next one's.
+                await run.wait()
+                self.start()
+                await self._settle_round()
         return self._result(before, run.loop.time() - began)
+
+    async def _settle_round(self) -> None:
+        marks = [(lane, lane.mark()) for lane in self._lanes]
+        for lane, mark in marks:
+            await lane.settle_round(mark)
 
     async def shutdown(self, timeout: float | None, *, for_good: bool) -> FlushResult:
         """End the run as `AsyncAnalytics.shutdown` says."""
@@ -161,14 +169,15 @@ class Runner:
         run = self._run
         assert run is not None  # noqa: S101 - it is alive
         self._check_loop(run)
-        if self._ending is None or self._ending.done():
+        ending = self._ending
+        if ending is None or ending.done():
             seconds = self._settings.shutdown_timeout if timeout is None else timeout
             self.loop = None  # from here on calls wait for the next run
             self.closed = self.closed or for_good
-            self._ending = asyncio.ensure_future(self._end(run, seconds))
+            self._ending = ending = asyncio.ensure_future(self._end(run, seconds))
         # Whoever waits here may be cancelled; the run then ends by itself.
-        await asyncio.wait([self._ending])
-        return self._ending.result()
+        await asyncio.wait([ending])
+        return ending.result()
 
     async def _end(self, run: Run, seconds: float) -> FlushResult:
         before, began = self.statistics(), run.loop.time()

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import http.client
 import io
+import re
 import socket
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +21,7 @@ from asyncsdk.errors import RequestTimeoutError, TransportError
 from asyncsdk.seams import HttpRequest, HttpResponse
 
 _MAX_ANSWER = 65_536
+_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 
 
 class BlockingTransport:
@@ -56,9 +59,13 @@ class BlockingTransport:
         connection = self._connection(parts.scheme, parts.hostname or "", parts.port, seconds)
         try:
             connection.connect()
-            connection.sock = _Bounded(connection.sock, time.monotonic() + seconds)
+            connection.sock = bounded = _Bounded(connection.sock, time.monotonic() + seconds)
             connection.request(request.method, parts.path, request.body, dict(request.headers))
-            return _read(connection.getresponse())
+            with closing(connection.getresponse()) as answer:
+                if not bounded.head_is_whole:
+                    # The library takes a head that was cut for a whole one.
+                    raise http.client.IncompleteRead(b"")
+                return _read(answer)
         except TimeoutError:
             raise RequestTimeoutError(
                 f"no whole answer within {seconds:.1f} s", retryable=True
@@ -95,12 +102,18 @@ class _Bounded:
     def __init__(self, sock: socket.socket, until: float) -> None:
         self._sock = sock
         self._until = until
+        self._reads: _BoundedReads | None = None
+
+    @property
+    def head_is_whole(self) -> bool:
+        return self._reads is not None and _END_OF_HEAD.search(self._reads.beginning) is not None
 
     def sendall(self, data: bytes) -> None:
         self._sock.sendall(data)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_BoundedReads(self._sock, self._until))
+        self._reads = _BoundedReads(self._sock, self._until)
+        return io.BufferedReader(self._reads)
 
     def close(self) -> None:
         self._sock.close()
@@ -112,6 +125,7 @@ class _BoundedReads(io.RawIOBase):
         # The socket's own file, for it keeps the socket open until it is closed itself.
         self._file: io.RawIOBase = sock.makefile("rb", 0)
         self._until = until
+        self.beginning: bytes = b""
 
     def readable(self) -> bool:
         return True
@@ -121,7 +135,10 @@ class _BoundedReads(io.RawIOBase):
         if left <= 0:
             raise TimeoutError
         self._sock.settimeout(left)
-        return self._file.readinto(buffer)
+        count = self._file.readinto(buffer)
+        if count and len(self.beginning) < _MAX_ANSWER:
+            self.beginning += bytes(buffer[:count])
+        return count
 
     def close(self) -> None:
         self._file.close()

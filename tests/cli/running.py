@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +12,14 @@ import anyio
 import anyio.to_thread
 
 SECONDS = 100
+
+# Somebody who ignores Ctrl-C may run these tests; the command is not to inherit that.
+_HEARS_CTRL_C = (
+    "import signal, sys\n"
+    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from asyncsdk.cli import main\n"
+    "sys.exit(main())\n"
+)
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -55,15 +62,13 @@ async def run_beside(
 def started(*arguments: str, stdin: int | None = None) -> Iterator["subprocess.Popen[str]"]:
     """Start a command that the test ends itself; it is gone in any case afterwards."""
     process = subprocess.Popen(
-        command(*arguments),
+        [sys.executable, "-c", _HEARS_CTRL_C, *arguments],
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
         env=environment(),
-        # Somebody who ignores Ctrl-C may run these tests; the command is not to inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     try:
         yield process

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from asyncsdk.collector import Collector, Fault
-from tests.cli.running import number, read_until, rows, run, run_beside, started
+from tests.cli.running import number, pipe, read_until, rows, run, run_beside, started
 
 pytestmark = pytest.mark.whole_way
 
@@ -121,11 +121,20 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert "Is a directory" in folder.stderr
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file that fails is needed")
+def test_a_file_that_fails_while_it_is_read_is_said() -> None:
+    """Not taken for its end."""
+    words = ("--to", "http://127.0.0.1:9", "--write-key", KEY)
+    ended = run("demo", "--ndjson", "/proc/self/mem", *words)
+    assert ended.returncode == 3
+    assert "the file cannot be read further: Input/output error" in ended.stderr
+
+
 @pytest.mark.parametrize(
     ("address", "complaint"),
     [
-        ("ftp://x", "data_plane_url: an absolute http or https URL"),
-        ("http://203.0.113.9", "--allow-insecure-http, or"),
+        ("ftp://x", "an absolute http or https URL"),
+        ("http://203.0.113.9", "plain http would send events unprotected"),
     ],
 )
 def test_an_address_that_can_never_work_is_refused(
@@ -136,7 +145,7 @@ def test_an_address_that_can_never_work_is_refused(
     ended = run("demo", "--ndjson", path, "--to", address, "--write-key", KEY)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith("asyncsdk: data_plane_url: ")
-    assert complaint.split(",", maxsplit=1)[0].removeprefix("--").replace("-", "_") in ended.stderr
+    assert complaint in ended.stderr
 
 
 async def test_stdin_is_a_file_too_and_the_key_may_be_in_the_environment(
@@ -174,13 +183,15 @@ async def test_a_file_is_read_no_faster_than_the_server_takes_it(collector: Coll
         descriptor = process.stdin.fileno()
         os.set_blocking(descriptor, False)
         written, moved = 0, time.monotonic()
-        while time.monotonic() - moved < 1.5 and written < 60_000_000:
+        # It may begin late; once it reads, it goes on or it waits for the server.
+        while time.monotonic() - moved < (1.5 if written > 1_000_000 else 30.0):
             try:
                 written += os.write(descriptor, line * 100)
                 moved = time.monotonic()
             except BlockingIOError:
                 await asyncio.sleep(0.01)
-    assert 1_000_000 < written < 15_000_000
+            assert written < 15_000_000
+    assert written > 1_000_000
 
 
 async def test_ctrl_c_ends_it_with_what_is_known(collector: Collector) -> None:
@@ -192,7 +203,10 @@ async def test_ctrl_c_ends_it_with_what_is_known(collector: Collector) -> None:
         process.stdin.flush()
         await asyncio.to_thread(read_until, process.stderr, lambda line: " 1 done" in line)
         process.send_signal(signal.SIGINT)
-        said, complained = await asyncio.to_thread(process.communicate, timeout=30)
-    assert (process.returncode, rows(said)["delivered"]) == (130, "1")
+        # Its stdin stays open: the end of that would be an ordinary end.
+        said = await asyncio.to_thread(pipe(process.stdout).read)
+        complained = await asyncio.to_thread(pipe(process.stderr).read)
+        assert process.wait(30) == 130
+    assert rows(said)["delivered"] == "1"
     assert "stopped early" in complained
     assert "Traceback" not in complained

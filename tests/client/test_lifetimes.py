@@ -316,7 +316,7 @@ async def test_calls_from_threads_survive_runs_that_end(
     def work() -> None:
         while not stop.is_set():
             receipts.append(client.track("E", user_id="u").message_id)
-            time.sleep(0.0002)
+            time.sleep(0.002)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -333,6 +333,33 @@ async def test_calls_from_threads_survive_runs_that_end(
     total = adds_up(client)
     assert (total.accepted, total.delivered, total.dropped) == (len(receipts), len(receipts), 0)
     assert collector.message_ids() == dict.fromkeys(receipts, 1)
+
+
+async def test_a_shutdown_is_not_starved_by_calls_from_threads(
+    client: AsyncAnalytics, collector: Collector
+) -> None:
+    """What is called after it began is for the next run: neither waited for nor dropped."""
+    collector.script(Fault(kind="delay", seconds=0.05))
+    stop = threading.Event()
+    receipts: list[str] = []
+
+    def work() -> None:
+        while not stop.is_set():
+            receipts.append(client.track("E", user_id="u").message_id)
+            time.sleep(0.001)
+
+    client.track("first", user_id="u")
+    thread = threading.Thread(target=work)
+    thread.start()
+    results = [await client.shutdown(3), await client.shutdown(3)]
+    stop.set()
+    thread.join()
+    assert [result.dropped for result in results] == [0, 0]
+    assert max(result.duration for result in results) < 2.0
+    await client.flush()
+    assert adds_up(client).dropped == 0
+    assert collector.message_ids().keys() >= set(receipts)
+    assert set(collector.message_ids().values()) == {1}
 
 
 def test_nothing_is_left_behind() -> None:

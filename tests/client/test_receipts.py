@@ -154,6 +154,23 @@ async def test_one_may_wait_while_the_client_ends(make: MakeClient, collector: C
     assert await waiting is State.DELIVERED
 
 
+async def test_one_may_wait_for_an_event_of_the_next_run(
+    make: MakeClient, collector: Collector
+) -> None:
+    """A call during the end is kept for the next run; waiting for it opens that one."""
+    collector.script(Fault(kind="delay", seconds=0.1, times=1))
+    client = make(flush_interval=0)
+    client.track("first", user_id="u")
+    ending = asyncio.create_task(client.shutdown())
+    await until(lambda: client.statistics().requests)
+    second = client.track("second", user_id="u")
+    third = client.track("third", user_id="u")
+    outcome, flushed = await asyncio.gather(second.delivered(5), client.flush(5))
+    assert (outcome.state, flushed.pending) == (State.DELIVERED, 0)
+    assert ((await ending).dropped, (await third.delivered(5)).state) == (0, State.DELIVERED)
+    assert adds_up(client).dropped == 0
+
+
 def test_waiting_on_another_loop_is_an_error() -> None:
     """With what to do instead; the event is not touched."""
 

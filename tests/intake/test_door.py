@@ -247,6 +247,23 @@ def test_leaving_at_a_closed_loop_waits_for_the_next() -> None:
     assert way.door.held_events == 2
 
 
+async def test_a_closed_door_admits_nothing_more() -> None:
+    """Not even by a wake-up that was on its way: what is left later is for the next run."""
+    way = Doorway(flush_at=100)
+    loop = asyncio.get_running_loop()
+    way.door.bind(loop)
+    way.door.leave(event(), Place("lane"))  # this one wakes the owner
+    way.door.close()
+    way.door.leave(event(), Place("lane"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert (way.door.held_events, way.door.pending) == (1, 2)
+    way.door.unbind()
+    way.door.bind(loop)
+    assert way.door.held_events == 2
+    way.door.unbind()
+
+
 def test_what_was_left_can_be_turned_away() -> None:
     """Each with its reason, in the counts and on its receipt."""
     way = Doorway()

@@ -270,6 +270,18 @@ async def test_retire_forgets_the_lane_but_not_its_letters() -> None:
     assert await letters(store) == ["m-1"]
 
 
+async def test_a_forked_child_starts_empty() -> None:
+    """The parent has the events and the letters of the lane, and delivers them; others stay."""
+    store = MemoryStore(max_letter_bytes=20)
+    await fill(store, "a")
+    await store.bury([letter("m-1"), letter("m-2", lane="other")])
+    store.forget(LANE)
+    await store.recover(LANE)
+    assert await waits(store.take(LANE, ROOM))
+    await store.bury([letter("m-3")])
+    assert await letters(store) == ["m-2", "m-3"]
+
+
 async def test_run_is_ready_at_once_and_ends_by_cancellation() -> None:
     """There is nothing to renew."""
     ready: list[bool] = []

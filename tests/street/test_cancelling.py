@@ -85,7 +85,8 @@ def test_the_end_of_asyncio_run_drains() -> None:
         asyncio.run(main())
         assert analytics.pending == 0
         assert analytics.statistics().delivered == 550
-        assert numbers(collector.events) == list(range(550))
+        # What was in flight when the loop ended may have arrived twice.
+        assert first_arrivals(collector.events) == list(range(550))
 
 
 def test_a_dead_server_does_not_hold_up_the_end_of_asyncio_run() -> None:

@@ -154,3 +154,23 @@ async def test_a_replay_larger_than_one_request_is_sent_in_several(collector: Co
     await analytics.shutdown()
     assert numbers(collector.events) == list(range(3_000))
     assert all(request.decoded_bytes <= 460_800 for request in collector.requests)
+
+
+async def test_what_a_full_queue_cannot_take_back_stays_a_letter(collector: Collector) -> None:
+    """A replay keeps the bounds of the queue, and says how many it put back."""
+    collector.script(BROKEN)
+    analytics = client(
+        collector, max_retries=0, flush_at=4, max_batch_events=4, max_queue_events=10
+    )
+    for number in range(8):
+        track(analytics, number)
+    await analytics.flush()
+    collector.script(Fault(kind="hang"))
+    for number in range(8, 13):
+        track(analytics, number)
+    assert await analytics.replay() == 4
+    assert analytics.pending <= 10
+    assert [letter.event["properties"]["n"] for letter in await letters(analytics)] == [4, 5, 6, 7]
+    collector.script()
+    await analytics.shutdown(timeout=10)
+    assert adds_up(analytics.statistics())

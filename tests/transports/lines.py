@@ -3,10 +3,15 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 from msgspec import Struct
+
+#: A certificate for the loopback, with its key: it opens nothing.
+CERTIFICATE = Path(__file__).with_name("loopback.pem")
 
 # on, zero seconds: closing the socket resets the peer.
 _LINGER_ZERO = struct.pack("ii", 1, 0)
@@ -61,6 +66,11 @@ class Line:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def tls_url(self) -> str:
+        """Where it listens, if it speaks TLS."""
+        return f"https://127.0.0.1:{self.port}"
+
     def play(self, *acts: Act) -> None:
         """Replace what is left of the script."""
         self._acts = list(acts)
@@ -91,7 +101,7 @@ class Line:
 
 
 @contextlib.asynccontextmanager
-async def listening(*acts: Act) -> AsyncIterator[Line]:
+async def listening(*acts: Act, tls: bool = False) -> AsyncIterator[Line]:
     """Run a line with these acts; whoever still hangs on it at the end is let go."""
     line = Line(*acts)
     tasks: set[asyncio.Task[None]] = set()
@@ -108,7 +118,8 @@ async def listening(*acts: Act) -> AsyncIterator[Line]:
         finally:
             tasks.discard(task)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    secure = server_context() if tls else None
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=secure)
     line.port = server.sockets[0].getsockname()[1]
     try:
         yield line
@@ -119,6 +130,18 @@ async def listening(*acts: Act) -> AsyncIterator[Line]:
         while tasks:  # noqa: ASYNC110 - the tasks are the streams' own
             await asyncio.sleep(0.001)
         await asyncio.sleep(0)
+
+
+def server_context() -> ssl.SSLContext:
+    """Return a context with a certificate for the loopback that nobody has signed but itself."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    return context
+
+
+def trusting() -> ssl.SSLContext:
+    """Return a client's context that trusts that certificate and no other."""
+    return ssl.create_default_context(cafile=str(CERTIFICATE))
 
 
 @contextlib.asynccontextmanager

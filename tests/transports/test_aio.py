@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -18,13 +19,25 @@ from tests.transports.lines import (
     no_tls,
     raw,
     reset,
+    trusting,
 )
 from tests.transports.test_every_transport import SECRET, post
+
+_opened: list[AiohttpTransport] = []
+
+
+@pytest.fixture(autouse=True)
+async def tidy() -> AsyncIterator[None]:
+    """Close what a test that failed has left open."""
+    yield
+    while _opened:
+        await _opened.pop().close()
 
 
 async def opened(transport: AiohttpTransport | None = None) -> AiohttpTransport:
     """Open a transport, by default one that is told nothing."""
     transport = transport or AiohttpTransport()
+    _opened.append(transport)
     await transport.open()
     return transport
 
@@ -216,3 +229,22 @@ async def test_a_length_that_is_no_number_is_no_answer() -> None:
         with pytest.raises(TransportError):
             await transport.send(post(line.url))
         await transport.close()
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused() -> None:
+    """The reason is said, and no byte of the request goes out."""
+    transport = await opened()
+    async with listening(answer(), tls=True) as line:
+        with pytest.raises(TransportError, match=r"TLS|certificate"):
+            await transport.send(post(line.tls_url))
+        await transport.close()
+    assert line.asked == []
+
+
+async def test_a_private_authority_is_trusted_when_given() -> None:
+    """`ssl` is the way to say so."""
+    transport = await opened(AiohttpTransport(ssl_context=trusting()))
+    async with listening(answer(200, b"safe"), tls=True) as line:
+        found = await transport.send(post(line.tls_url))
+        await transport.close()
+    assert found.body == b"safe"

@@ -7,7 +7,7 @@ import pytest
 
 from asyncsdk.errors import RequestTimeoutError, TransportError
 from asyncsdk.transports.blocking import BlockingTransport
-from tests.transports.lines import answer, hang, listening, no_tls
+from tests.transports.lines import answer, hang, listening, no_tls, trusting
 from tests.transports.test_every_transport import Aside, post
 
 
@@ -48,3 +48,14 @@ async def test_it_opens_and_closes_without_ado() -> None:
     transport = BlockingTransport(ssl_context=None, budget=1.0)
     await transport.open()
     await transport.close()
+
+
+async def test_certificates_are_verified() -> None:
+    """By the system's authorities, or by the one that is given."""
+    strict = Aside(BlockingTransport(ssl_context=None, budget=5.0))
+    private = Aside(BlockingTransport(ssl_context=trusting(), budget=5.0))
+    async with listening(answer(200, b"safe"), tls=True) as line:
+        with pytest.raises(TransportError):
+            await strict.send(post(line.tls_url))
+        assert line.asked == []
+        assert (await private.send(post(line.tls_url))).body == b"safe"
