@@ -33,8 +33,12 @@ class StandIn:
         assert process.stdin is not None  # noqa: S101 - it was given a pipe
         assert process.stdout is not None  # noqa: S101 - it was given a pipe
         process.stdin.close()
+        told = await process.stdout.read()
+        # It ends by itself now. Killing it in that very moment would take its exit status away
+        # from asyncio, which complains about that on stderr.
+        await process.wait()
         try:
-            return msgspec.json.decode(await process.stdout.read(), type=Arrived)
+            return msgspec.json.decode(told, type=Arrived)
         except msgspec.DecodeError:
             raise StandInError("the server ended before it was asked what arrived") from None
 
@@ -57,6 +61,7 @@ async def stand_in(faults: Sequence[str]) -> AsyncIterator[StandIn]:
     try:
         url = (await process.stdout.readline()).decode().strip()
         if not url:
+            await process.wait()
             raise StandInError("the server did not start")
         yield StandIn(process, url)
     finally:

@@ -27,6 +27,10 @@ from asyncsdk.seams import Transport
 running_loop: Callable[[], asyncio.AbstractEventLoop | None] = asyncio._get_running_loop  # noqa: SLF001
 
 
+#: Seconds within which a signal is heard by a loop that has nothing to do.
+_TICK = 0.5
+
+
 class Runner:
     """Start, flush and end the runs of one client."""
 
@@ -111,6 +115,7 @@ class Runner:
             transport=self._transport,
             reporter=self._reporter,
             exit_drain=self._settings.exit_drain,
+            tick=_TICK if self._settings.handle_signals else None,
         )
         self.loop = run.loop
         self.on_start()

@@ -164,6 +164,8 @@ def _anything(_name: str, _value: Any) -> None:
 def _optional_callable(name: str, value: Any) -> None:
     if value is not None and not callable(value):
         raise ConfigurationError(f"{name}: a function is needed, this is {type(value).__name__}")
+    if inspect.iscoroutinefunction(value):
+        raise ConfigurationError(f"{name}: cannot be awaited; give a plain function")
 
 
 def _level(name: str, value: Any) -> None:

@@ -41,7 +41,11 @@ class Run:
         transport: Transport,
         reporter: Reporter,
         exit_drain: float,
+        tick: float | None,
     ) -> None:
+        # A handler of `signal.signal` runs when the main thread next executes Python: a loop that
+        # sleeps must be woken now and then, or a signal may wait as long as the loop does.
+        self._tick = tick
         self._lanes = lanes
         self._store = store
         self._transport = transport
@@ -120,7 +124,9 @@ class Run:
         lanes = {self._start_lane(group, lane): lane for lane in self._lanes}
         self.ready.set()
         while not self._asked_to_end.is_set():
-            done, _ = await asyncio.wait({ending, *lanes}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(
+                {ending, *lanes}, timeout=self._tick, return_when=asyncio.FIRST_COMPLETED
+            )
             # Somebody cancelled a task of ours alone; what it had in hand is still leased.
             for task in [task for task in lanes if task in done]:
                 lane = lanes.pop(task)
