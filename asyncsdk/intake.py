@@ -75,6 +75,7 @@ class Door:
         self._chunk: Chunk | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._claimed = False  # whether a loop has ever come for what lies here
         self._closed = False  # this run is ending: what is left waits for the next one
         self.queue: asyncio.Queue[Chunk] = asyncio.Queue()
 
@@ -86,6 +87,7 @@ class Door:
         while not waiting.empty():
             self.queue.put_nowait(waiting.get_nowait())
         self._loop = loop
+        self._claimed = True
         self._closed = False
         self._timer = None
         self.drain()
@@ -301,6 +303,11 @@ class Door:
                 loop.call_soon_threadsafe(self.drain)
             except RuntimeError:  # the loop was closed: the next one drains
                 self._wake_ups = 0
+
+    @property
+    def unclaimed(self) -> bool:
+        """Whether `flush_at` events lie here and no loop has ever come for them."""
+        return not self._claimed and len(self.left) >= self._options.flush_at
 
     @property
     def pending(self) -> int:

@@ -7,6 +7,7 @@ ids, counts, sizes and statuses, never event contents and never keys.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -66,13 +67,13 @@ class Reporter:
             return
         self._said[kind] = now
         self._swallowed[kind] = 0
-        logger.log(level, "asyncsdk: %s", text.replace("{count}", str(total)))
+        _log(level, text.replace("{count}", str(total)))
 
     def once(self, place: str, text: str, *, level: int = logging.WARNING) -> None:
         """Log *text* the first time that *place* is named, and never again."""
         if place not in self._once:
             self._once.add(place)
-            logger.log(level, "asyncsdk: %s", text)
+            _log(level, text)
 
     def error(self, error: DeliveryError) -> None:
         """Hand *error* to `on_error`."""
@@ -123,3 +124,9 @@ _WORDS = {
     "hook_failed": "a before_send hook raised",
     "invalid": "a call broke a rule",
 }
+
+
+def _log(level: int, text: str) -> None:
+    # The application's handlers and filters may raise anything; there is nobody left to tell.
+    with contextlib.suppress(Exception):
+        logger.log(level, "asyncsdk: %s", text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -105,7 +106,7 @@ class AsyncAnalytics(Calls):
         self._base_context = base_context(settings)
         self._runner = Runner(self._lanes, settings, transport, self._reporter)
         self._desk = Desk(self._lanes, self._runner)
-        self._leaving = Leaving(self._lanes, self._runner, settings)
+        self._leaving = Leaving(self._lanes, self._runner, settings, self._reporter)
         self._runner.on_start = self._leaving.attend
 
     @classmethod
@@ -374,6 +375,12 @@ class AsyncAnalytics(Calls):
         """
         gone = await self._settings.store.exhume(destination, frozenset(message_ids) or None)
         return len(gone)
+
+    def __del__(self) -> None:
+        """See to what waits when nobody holds the client any more."""
+        leaving = getattr(self, "_leaving", None)  # the constructor may have raised
+        if leaving is not None and not sys.is_finalizing():
+            leaving.left_behind()
 
     def __repr__(self) -> str:
         """Show where it delivers to and how much waits; never a key."""

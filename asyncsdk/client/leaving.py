@@ -29,6 +29,7 @@ from typing import Any
 from asyncsdk.client.running import Runner
 from asyncsdk.client.settings import Settings
 from asyncsdk.delivery.lane import Lane
+from asyncsdk.reporting import Reporter
 from asyncsdk.transports.aio import AiohttpTransport
 from asyncsdk.transports.blocking import BlockingTransport
 
@@ -41,13 +42,17 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _clients: weakref.WeakSet[Leaving] = weakref.WeakSet()
 _listeners: weakref.WeakSet[Leaving] = weakref.WeakSet()
 _former: dict[int, Any] = {}
+_left_behind: set[Leaving] = set()  # kept for the exit, although their clients are gone
 _hooked: list[bool] = []
 
 
 class Leaving:
     """See to one client's events when the process ends."""
 
-    def __init__(self, lanes: Sequence[Lane], runner: Runner, settings: Settings) -> None:
+    def __init__(
+        self, lanes: Sequence[Lane], runner: Runner, settings: Settings, reporter: Reporter
+    ) -> None:
+        self._reporter = reporter
         self._lanes = lanes
         self._runner = runner
         self._settings = settings
@@ -71,6 +76,23 @@ class Leaving:
             _listeners.discard(self)
             if not _listeners:
                 _uninstall()
+
+    def left_behind(self) -> None:
+        """See to what waits when the client was dropped without `shutdown`."""
+        count = self._runner.pending
+        if count:
+            self._reporter.once(
+                "left behind",
+                f"a client was dropped without shutdown() while {count} events waited; they are "
+                'still being sent. Call "await client.shutdown()" or use "async with"',
+            )
+            _left_behind.add(self)
+        if self._runner.alive:
+            _soon(self, self._end_of_left)
+
+    async def _end_of_left(self) -> None:
+        await self.drain()
+        _left_behind.discard(self)
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:

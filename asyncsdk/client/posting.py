@@ -192,6 +192,13 @@ def take_or_drop(
         door.admit(encoded, place)
     else:
         door.leave(encoded, place)
+        if door.unclaimed:
+            lane.reporter.once(
+                "no loop",
+                f"{len(door.left)} events wait, for this client has never met a running event loop; "
+                "start it on one (async with, or await start()), or use SyncAnalytics in a program "
+                "without asyncio",
+            )
     if lane.warn_event_bytes is not None and size > lane.warn_event_bytes:
         lane.reporter.say(
             f"large {lane.name}",

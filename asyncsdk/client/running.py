@@ -100,8 +100,6 @@ class Runner:
         return self._open()
 
     def _open(self) -> Run:
-        if self._run is not None and self._run.abandoned:
-            _kept.append((self._run, self._ending))
         self._ending = None
         if self._run is not None and self.pending:
             self._reporter.say(
@@ -132,7 +130,7 @@ class Runner:
 
     def after_fork(self) -> None:
         """Forget the parent's run: its tasks, connections and events are the parent's."""
-        _kept.append((self._run, self._ending))
+        _parents.append(self._ending)
         self.loop = None
         self._run = None
         self._ending = None
@@ -145,7 +143,7 @@ class Runner:
 
     async def flush(self, timeout: float | None) -> FlushResult:
         """Wait as `AsyncAnalytics.flush` says."""
-        if not self._alive() and not self.pending:
+        if not self.alive and not self.pending:
             return FlushResult()
         run = self.start()
         seconds = self._settings.shutdown_timeout if timeout is None else timeout
@@ -166,7 +164,7 @@ class Runner:
 
     async def shutdown(self, timeout: float | None, *, for_good: bool) -> FlushResult:
         """End the run as `AsyncAnalytics.shutdown` says."""
-        if not self._alive():
+        if not self.alive:
             if not self.pending or running_loop() is None:
                 self.closed = self.closed or for_good
                 return self._last
@@ -195,7 +193,9 @@ class Runner:
         self._last = result = self._result(before, run.loop.time() - began)
         return result
 
-    def _alive(self) -> bool:
+    @property
+    def alive(self) -> bool:
+        """Whether a run is under way."""
         return self._run is not None and not self._run.ended
 
     def _result(self, before: Statistics, duration: float) -> FlushResult:
@@ -225,9 +225,8 @@ class Runner:
         return tuple(errors)
 
 
-# Runs that cannot end any more: those of a forked child's parent, and those whose loop was closed
-# under them. To collect their tasks would only complain that they did not end.
-_kept: list[object] = []
+# Tasks of a forked child's parent: to collect them would complain that they did not end.
+_parents: list[object] = []
 
 
 def _nothing() -> None:

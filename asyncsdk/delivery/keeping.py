@@ -30,6 +30,12 @@ _AFTER_FAILURE = 1.0
 _CLOSING = 0.05
 
 
+# asyncio holds tasks weakly, and a client may be dropped: this is what keeps runs alive. One whose
+# loop was closed under it, and those of a forked child's parent, stay for ever: they cannot end, and
+# to collect their tasks would only complain of it.
+_running: set[Run] = set()
+
+
 class Run:
     """One run of a client on one loop."""
 
@@ -60,16 +66,16 @@ class Run:
         for lane in lanes:
             lane.door.bind(self.loop)
         self._task = self.loop.create_task(self._keep(), name="asyncsdk")
+        _running.add(self)
+        self._task.add_done_callback(self._ended)
+
+    def _ended(self, _task: asyncio.Task[None]) -> None:
+        _running.discard(self)
 
     @property
     def ended(self) -> bool:
         """Whether nothing of this run is left."""
         return self._task.done() or self.loop.is_closed()
-
-    @property
-    def abandoned(self) -> bool:
-        """Whether its loop was closed under it, with its tasks undone."""
-        return self.loop.is_closed() and not self._task.done()
 
     async def end(self, deadline: float) -> None:
         """Finish until *deadline* on the loop's clock, then end.

@@ -1,0 +1,8 @@
+"""Testing: what an application's own tests need to put a client through its paces.
+
+virtual_time   an event loop whose clock jumps, so that hours of back-off pass in milliseconds
+"""
+
+from asyncsdk.testing.virtual_time import VirtualTimeLoop
+
+__all__ = ["VirtualTimeLoop"]

@@ -1,0 +1,51 @@
+"""A program that hands its work to processes of `multiprocessing`.
+
+    python jobs.py URL METHOD ENDING
+
+METHOD is how they are started, ENDING how they leave their client: ``closes`` or ``forgets``.
+The client is the module's: a process that is spawned makes its own, one that is forked inherits it.
+"""
+
+import asyncio
+import logging
+import multiprocessing
+import sys
+
+from asyncsdk import AsyncAnalytics, RudderStack
+
+logging.basicConfig(format="%(levelname)s %(message)s", level="WARNING")
+logging.getLogger("asyncio").setLevel("ERROR")
+url, METHOD, ENDING = sys.argv[1:]
+client = AsyncAnalytics(RudderStack("KEY", url, name="there"), flush_interval=0, flush_at=100)
+
+
+def job(number: int) -> None:
+    """Do one job, in a process of its own."""
+    for one in range(10):
+        client.track("job", user_id="u", properties={"n": 10 * number + one})
+    if ENDING == "closes":
+        asyncio.run(close())
+
+
+async def close() -> None:
+    """Deliver what waits."""
+    await client.shutdown()
+
+
+async def main() -> None:
+    """Call, let the jobs be done beside, and call again."""
+    async with client:
+        for number in range(30):
+            client.track("main", user_id="u", properties={"n": number})
+        context = multiprocessing.get_context(METHOD)
+        jobs = [context.Process(target=job, args=(number,)) for number in range(3)]
+        for one in jobs:
+            one.start()
+        for one in jobs:
+            await asyncio.to_thread(one.join)
+        client.track("main", user_id="u", properties={"n": 30})
+        print([one.exitcode for one in jobs])
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
