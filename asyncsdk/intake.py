@@ -273,14 +273,24 @@ class Door:
 
     # Any thread's side.
 
-    def fits(self, size: int, *, events: int = 1) -> bool:
-        """Say whether *events* of *size* bytes together can be taken now."""
+    def fits(self, size: int, *, events: int = 1, others: int = 0) -> bool:
+        """Say whether *events* of *size* bytes together can be taken now.
+
+        Args:
+            size: Their bytes.
+            events: How many they are.
+            others: Bytes that other lanes are to take at the same time.
+        """
         options = self._options
         return (
             self.held_events + len(self.left) + events <= options.max_queue_events
             and self.held_bytes + self.left_bytes + size <= options.max_queue_bytes
-            and self._budget.used + self._budget.left + size <= self._budget.limit
+            and self._budget.used + self._budget.left + size + others <= self._budget.limit
         )
+
+    def could_ever_fit(self, size: int) -> bool:
+        """Say whether an event of *size* bytes could be taken if nothing else were held."""
+        return size <= min(self._options.max_queue_bytes, self._budget.limit)
 
     def fits_left(self, size: int) -> bool:
         """Say whether an event of *size* bytes can be left, whatever the owner holds."""
@@ -321,5 +331,9 @@ class Door:
         return (
             self.pending * 4 > options.max_queue_events * 3
             or (self.held_bytes + self.left_bytes) * 4 > options.max_queue_bytes * 3
-            or self._budget.used * 4 > self._budget.limit * 3
         )
+
+    @property
+    def budget_crowded(self) -> bool:
+        """Whether more than three quarters of the bytes for all lanes are taken."""
+        return (self._budget.used + self._budget.left) * 4 > self._budget.limit * 3

@@ -184,6 +184,10 @@ def _none_negative(name: str, value: object) -> None:
     check_count(name, value, least=0)
 
 
+def _positive(name: str, value: object) -> None:
+    check_seconds(name, value, least=0.001)
+
+
 def _choice(*choices: str) -> Callable[[str, object], None]:
     return lambda name, value: check_choice(name, value, choices)
 
@@ -205,6 +209,6 @@ _RULES: dict[str, Callable[[str, object], None]] = {
     "timeout": check_seconds,
     "concurrency": check_count,
     "gzip": check_bool,
-    "probe_after": check_seconds,
+    "probe_after": _positive,
     "probe_cap": check_seconds,
 }

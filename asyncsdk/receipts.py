@@ -19,6 +19,7 @@ from typing import Protocol
 from msgspec import Struct, structs
 
 from asyncsdk.errors import DeliveryError
+from asyncsdk.outside import Bell
 
 
 class State(StrEnum):
@@ -131,6 +132,16 @@ class Fates:
         for waiter in waiters or ():
             waiter()
 
+    async def moved(self) -> None:
+        """Wait for the next change. Cancelling this leaves nothing behind."""
+        bell = Bell()
+        self.listen(bell.ring)
+        try:
+            await bell.wait()
+        finally:
+            if self.waiters is not None and bell.ring in self.waiters:
+                self.waiters.remove(bell.ring)
+
     def listen(self, waiter: Waiter) -> None:
         """Call *waiter* once, at the next change."""
         if self.waiters is None:
@@ -226,7 +237,8 @@ class Receipt:
         looks = [place.look() for place in self._places]
         for outcome in looks:
             if outcome.error is not None:
-                raise outcome.error
+                # One error serves all events of a request: it must not gather their tracebacks.
+                raise outcome.error.with_traceback(None)
         return min(looks, key=lambda outcome: _WEIGHT.index(outcome.state))
 
     def __await__(self) -> Generator[object, None, Receipt]:

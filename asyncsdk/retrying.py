@@ -51,7 +51,7 @@ class Pace(Struct, frozen=True, kw_only=True):
     Attributes:
         width: Requests that may be in flight.
         until: No request before this moment (monotonic seconds).
-        asked: Whether the server asked for this pause; nothing cuts it short then.
+        asked_until: Until when the server asked to wait; nothing cuts that short.
         failures: Failures in a row.
         since: When the first of them came.
         failed_at: When the last of them came.
@@ -61,7 +61,7 @@ class Pace(Struct, frozen=True, kw_only=True):
 
     width: int
     until: float = 0.0
-    asked: bool = False
+    asked_until: float = 0.0
     failures: int = 0
     since: float = math.inf
     failed_at: float = -math.inf
@@ -94,15 +94,14 @@ class Pace(Struct, frozen=True, kw_only=True):
         news = started >= self.failed_at
         failures = self.failures + 1 if news else max(self.failures, 1)
         until = now + backoff(options, failures, spread) if news else self.until
-        asked = self.asked and not news
+        asked_until = self.asked_until
         if retry_after is not None:
-            until = max(until, now + min(retry_after, RETRY_AFTER_CAP))
-            asked = True
+            asked_until = max(asked_until, now + min(retry_after, RETRY_AFTER_CAP))
         return structs.replace(
             self,
             width=1,
-            until=until,
-            asked=asked,
+            until=max(until, asked_until),
+            asked_until=asked_until,
             failures=failures,
             since=min(self.since, now),
             failed_at=now,
@@ -114,11 +113,10 @@ class Pace(Struct, frozen=True, kw_only=True):
             return self  # the same trouble, met by a request of the same burst
         doublings = min(self.probes, _MOST_DOUBLINGS)
         pause = min(options.probe_cap, options.probe_after * 2.0**doublings)
-        asked = self.asked and self.until > now + pause
         return Pace(
             width=1,
-            until=max(self.until, now + pause) if asked else now + pause,
-            asked=asked,
+            until=max(self.asked_until, now + pause),
+            asked_until=self.asked_until,
             failures=self.failures + 1,
             since=min(self.since, now),
             failed_at=now,
@@ -132,7 +130,7 @@ class Pace(Struct, frozen=True, kw_only=True):
 
     def hurried(self) -> Pace:
         """Cut a pause of our own short; never one that the server asked for."""
-        return self if self.asked else structs.replace(self, until=0.0)
+        return structs.replace(self, until=self.asked_until)
 
     def hopeless(self, *, began: float, deadline: float) -> bool:
         """Say whether waiting until *deadline* is in vain for a drain that *began* earlier.
@@ -141,7 +139,7 @@ class Pace(Struct, frozen=True, kw_only=True):
         the next one would come too late, the lane stands still, or it has been failing for
         longer than the drain may take.
         """
-        if self.asked and self.until >= deadline:
+        if self.asked_until >= deadline:
             return True
         if self.failed_at < began:
             return False

@@ -17,7 +17,10 @@ OwnerT = TypeVar("OwnerT")
 
 
 class Binding(AbstractContextManager[OwnerT]):
-    """Lend *bound* to the calls of *owner* inside a ``with`` block; may be entered again."""
+    """Lend *bound* to the calls of *owner* inside a ``with`` block.
+
+    May be entered again, also inside itself, but not by two tasks at the same time.
+    """
 
     def __init__(self, owner: OwnerT, bound: Bound) -> None:
         check_bound(bound)

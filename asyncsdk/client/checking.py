@@ -122,7 +122,12 @@ def merged(under: Object | None, over: Object | None) -> Object | None:
     """Lay *over* on *under*, key by key of the first level; neither is written to."""
     if under is None or over is None:
         return over if under is None else under
-    return {**under, **over}
+    try:
+        return {**under, **over}
+    except Exception as error:  # noqa: BLE001 - a foreign mapping may raise anything when read
+        raise ValidationError(
+            f"context, groups: cannot be read ({type(error).__name__}); give a dict"
+        ) from None
 
 
 def refuse_unknown(common: Mapping[str, object]) -> None:

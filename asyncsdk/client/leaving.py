@@ -29,9 +29,10 @@ from typing import Any
 from asyncsdk.client.running import Runner
 from asyncsdk.client.settings import Settings
 from asyncsdk.delivery.lane import Lane
-from asyncsdk.reporting import Reporter
+from asyncsdk.reporting import Reporter, logger
 from asyncsdk.transports.aio import AiohttpTransport
 from asyncsdk.transports.blocking import BlockingTransport
+from asyncsdk.transports.proxies import Proxies
 
 #: Seconds; an exit that is told to wait for ever waits this long.
 _LONGEST_EXIT = 3600.0
@@ -97,7 +98,7 @@ class Leaving:
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
         """The loop that the client runs on, if it runs."""
-        return self._runner.loop
+        return self._runner.where
 
     async def flush(self) -> None:
         """Deliver what waits, while the former handler does its work."""
@@ -111,15 +112,23 @@ class Leaving:
         """Start clean in a forked child."""
         self._runner.after_fork()
 
+    @property
+    def pending(self) -> int:
+        """Events that are not settled."""
+        return self._runner.pending
+
     def at_exit(self) -> int:
         """Deliver what can be delivered in `exit_drain` seconds; return what could not."""
         if not self._runner.pending:
             return 0
-        loop = self._runner.loop
+        loop = self._runner.where
         seconds = min(self._settings.exit_drain, _LONGEST_EXIT)
         if seconds > 0:
             if loop is not None and loop.is_running():
                 self._drain_over_there(loop, seconds)
+            elif loop is not None:
+                # A loop that was stopped and not closed: the run goes on where it stood.
+                loop.run_until_complete(self._runner.shutdown(seconds, for_good=True))
             else:
                 self._drain_here(seconds)
         return self._runner.lost_at_exit
@@ -137,7 +146,11 @@ class Leaving:
         for lane in self._lanes:
             lane.at_exit = True
             if isinstance(lane.transport, AiohttpTransport):
-                lane.transport = BlockingTransport(ssl_context=self._settings.ssl, budget=seconds)
+                lane.transport = BlockingTransport(
+                    ssl_context=self._settings.ssl,
+                    proxies=Proxies(self._settings.proxy, trust_env=self._settings.trust_env),
+                    budget=seconds,
+                )
         asyncio.run(self._runner.shutdown(seconds, for_good=True))
 
 
@@ -147,6 +160,7 @@ def _at_exit() -> None:
         try:
             lost += client.at_exit()
         except Exception as error:  # noqa: BLE001 - the last resort must not raise into the exit
+            lost += client.pending
             sys.stderr.write(f"asyncsdk: the exit drain failed ({type(error).__name__})\n")
     if lost:
         sys.stderr.write(
@@ -163,6 +177,7 @@ def _after_fork() -> None:
 def _install() -> None:
     """Stand in front of whoever handles the signals now; only the main thread can."""
     if threading.current_thread() is not threading.main_thread():
+        logger.warning("asyncsdk: handle_signals=True has no effect outside the main thread")
         return
     for number in _SIGNALS:
         current = signal.getsignal(number)

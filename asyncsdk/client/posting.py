@@ -21,7 +21,7 @@ from asyncsdk.messages import Message
 from asyncsdk.receipts import Place
 from asyncsdk.reporting import Reporter
 from asyncsdk.seams import Encoded, Unsupported
-from asyncsdk.wire.encoding import Unencodable, looks_foreign
+from asyncsdk.wire.encoding import looks_foreign
 from asyncsdk.wire.values import Coerced, clean, own_copy
 
 # What of a message an application fills, and so may hold anything.
@@ -40,6 +40,8 @@ _FOREIGN = (
     "group_type",
     "previous_id",
     "groups",
+    "flags",
+    "consent",
     "message_id",
 )
 
@@ -66,7 +68,7 @@ def apply_hooks(
     """
     kind, message_id, made = message.type, message.message_id, message.original_timestamp
     for name in _FOREIGN:
-        setattr(message, name, own_copy(getattr(message, name)))
+        setattr(message, name, _copied(name, getattr(message, name)))
     for hook in hooks:
         try:
             result = _call(hook, message)
@@ -78,6 +80,13 @@ def apply_hooks(
         message = result
     message.type, message.message_id, message.original_timestamp = kind, message_id, made
     return message, ""
+
+
+def _copied(name: str, value: Any) -> Any:
+    try:
+        return own_copy(value)
+    except Exception as error:  # noqa: BLE001 - a foreign mapping may raise anything when read
+        raise ValidationError(f"{name}: cannot be read ({type(error).__name__})") from None
 
 
 def _call(hook: Hook, message: Message) -> Message | None:
@@ -105,7 +114,7 @@ def cleaned(message: Message, *, strict: bool) -> tuple[Message, list[Coerced]]:
     if strict and coerced:
         worst = coerced[0]
         raise ValidationError(
-            f"{worst.path}: JSON cannot carry {worst.type}, and strict=True sends nothing as text; "
+            f"{worst.place}: JSON cannot carry {worst.type}, and strict=True sends nothing as text; "
             "convert it",
             details={"path": worst.path, "type": worst.type},
         )
@@ -134,7 +143,7 @@ class Posting:
             encoded = encode(self._message)
             if self._clean or isinstance(encoded, Unsupported) or not looks_foreign(encoded.data):
                 return encoded
-        except Unencodable:
+        except Exception:  # noqa: BLE001, S110 - what a foreign object raises is met below
             pass
         self._message, self.coerced = cleaned(self._message, strict=self._strict)
         self._clean = True
@@ -145,10 +154,9 @@ class Posting:
         for lane in lanes:
             lane.ledger.note("coerced", len(self.coerced))
         worst = self.coerced[0]
-        path = "".join(letter for letter in worst.path[:100] if letter.isprintable())
         self._reporter.say(
             "coerced",
-            f"{path}: {worst.type} was sent as text, for JSON cannot carry it; {{count}} such "
+            f"{worst.place}: {worst.type} was sent as text, for JSON cannot carry it; {{count}} such "
             "values since the last line (strict=True refuses them)",
             count=len(self.coerced),
         )
@@ -160,9 +168,10 @@ def check_room(fitting: Sequence[tuple[Lane, Encoded]]) -> None:
     Raises:
         QueueFullError: Naming the lane, its bound and when to come back.
     """
+    total = sum(len(encoded.data) for _, encoded in fitting)
     for lane, encoded in fitting:
         size = len(encoded.data)
-        if lane.options.overflow != "raise" or lane.door.fits(size):
+        if lane.options.overflow != "raise" or lane.door.fits(size, others=total - size):
             continue
         lane.ledger.note("refused")
         view = lane.view()
@@ -209,7 +218,7 @@ def take_or_drop(
 
 
 def _makes_room(lane: Lane, size: int, *, owner: bool) -> bool:
-    if lane.options.overflow != "drop_oldest" or size > lane.options.max_queue_bytes:
+    if lane.options.overflow != "drop_oldest" or not lane.door.could_ever_fit(size):
         return False
     if owner:
         return lane.door.make_room(size)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Sequence
 
 import anyio
@@ -26,6 +27,11 @@ from asyncsdk.seams import Transport
 
 running_loop: Callable[[], asyncio.AbstractEventLoop | None] = asyncio._get_running_loop  # noqa: SLF001
 
+
+#: Seconds; a wait for ever is bounded by this for the loop's sake.
+_LONGEST = 86_400.0
+#: Seconds that a shutdown may take beyond its timeout.
+_MARGIN = 0.1
 
 #: Seconds within which a signal is heard by a loop that has nothing to do.
 _TICK = 0.5
@@ -48,6 +54,7 @@ class Runner:
         # This is all that changes.
         self.loop: asyncio.AbstractEventLoop | None = None
         self.closed: bool = False
+        self._opening = threading.RLock()
         self._run: Run | None = None
         self._ending: asyncio.Task[FlushResult] | None = None
         self._last = FlushResult()
@@ -78,8 +85,7 @@ class Runner:
             return False
         run = self._run
         if run is None or run.ended:
-            self.start()
-            return True
+            return self.start().loop is loop
         return False
 
     def start(self) -> Run:
@@ -100,6 +106,12 @@ class Runner:
         return self._open()
 
     def _open(self) -> Run:
+        with self._opening:  # two loops may make the first call at the same moment
+            if self._run is not None and self.alive:
+                return self._run
+            return self._open_one()
+
+    def _open_one(self) -> Run:
         self._ending = None
         if self._run is not None and self.pending:
             self._reporter.say(
@@ -114,10 +126,21 @@ class Runner:
             reporter=self._reporter,
             exit_drain=self._settings.exit_drain,
             tick=_TICK if self._settings.handle_signals else None,
+            on_end=self._run_ended,
         )
         self.loop = run.loop
         self.on_start()
         return run
+
+    def _run_ended(self, run: Run) -> None:
+        """Own the doors no more: calls leave their events, and the next one opens a run."""
+        if self._run is run:
+            self.loop = None
+
+    @property
+    def where(self) -> asyncio.AbstractEventLoop | None:
+        """The loop of the run that is under way, one that is ending included."""
+        return self._run.loop if self._run is not None and self.alive else None
 
     def _check_loop(self, run: Run) -> None:
         if run.loop is not running_loop():
@@ -132,6 +155,7 @@ class Runner:
         """Forget the parent's run: its tasks, connections and events are the parent's."""
         _parents.append(self._ending)
         self.loop = None
+        self._opening = threading.RLock()
         self._run = None
         self._ending = None
         self._last = FlushResult()
@@ -155,7 +179,7 @@ class Runner:
                 await run.wait()
                 self.start()
                 await self._settle_round()
-        return self._result(before, run.loop.time() - began)
+        return self._result(before, began, run.loop.time() - began)
 
     async def _settle_round(self) -> None:
         marks = [(lane, lane.mark()) for lane in self._lanes]
@@ -173,13 +197,17 @@ class Runner:
         assert run is not None  # noqa: S101 - it is alive
         self._check_loop(run)
         ending = self._ending
+        seconds = self._settings.shutdown_timeout if timeout is None else timeout
+        self.closed = self.closed or for_good
         if ending is None or ending.done():
-            seconds = self._settings.shutdown_timeout if timeout is None else timeout
             self.loop = None  # from here on calls wait for the next run
-            self.closed = self.closed or for_good
             self._ending = ending = asyncio.ensure_future(self._end(run, seconds))
         # Whoever waits here may be cancelled; the run then ends by itself.
-        await asyncio.wait([ending])
+        before, began = self.statistics(), run.loop.time()
+        await asyncio.wait([ending], timeout=min(seconds, _LONGEST) + _MARGIN)
+        if not ending.done() or ending.cancelled():
+            # Another one gave it more time, or somebody cancelled every task there is.
+            return self._result(before, began, run.loop.time() - began)
         return ending.result()
 
     async def _end(self, run: Run, seconds: float) -> FlushResult:
@@ -190,7 +218,7 @@ class Runner:
                 count = lane.door.turn_away_left("closed")
                 if count:
                     self._reporter.drop(lane.name, "closed", count)
-        self._last = result = self._result(before, run.loop.time() - began)
+        self._last = result = self._result(before, began, run.loop.time() - began)
         return result
 
     @property
@@ -198,7 +226,7 @@ class Runner:
         """Whether a run is under way."""
         return self._run is not None and not self._run.ended
 
-    def _result(self, before: Statistics, duration: float) -> FlushResult:
+    def _result(self, before: Statistics, began: float, duration: float) -> FlushResult:
         now = self.statistics()
         return FlushResult(
             delivered=now.delivered - before.delivered,
@@ -208,11 +236,11 @@ class Runner:
             stored=now.stored,
             pending=now.pending,
             duration=duration,
-            errors=self._errors(before),
+            errors=self._errors(before, began),
         )
 
-    def _errors(self, before: Statistics) -> tuple[DeliveryError, ...]:
-        """Return the last error of each lane that did not deliver everything."""
+    def _errors(self, before: Statistics, began: float) -> tuple[DeliveryError, ...]:
+        """Return the last error of each lane that did not deliver everything, if it still counts."""
         errors: list[DeliveryError] = []
         for lane in self._lanes:
             now, then = lane.view(), before.destinations[lane.name]
@@ -220,7 +248,8 @@ class Runner:
                 getattr(now, state) > getattr(then, state)
                 for state in (State.REJECTED, State.DEAD, State.DROPPED)
             )
-            if lost and lane.last_error is not None:
+            counts = lane.last_error_at >= began or lane.pace.failures > 0
+            if lost and counts and lane.last_error is not None:
                 errors.append(lane.last_error)
         return tuple(errors)
 

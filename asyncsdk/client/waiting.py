@@ -39,6 +39,13 @@ class Desk:
                 for place in places:
                     await _wait(place)
 
+    def _crowded(self) -> bool:
+        """Whether a producer should wait; not for a lane that may stand still for hours."""
+        running = [lane for lane in self._lanes if not lane.pace.stopped]
+        if len(running) == len(self._lanes) and running[0].door.budget_crowded:
+            return True
+        return any(lane.door.crowded for lane in running)
+
     def breathe(self) -> Generator[object, None, None]:
         """Yield to the loop if a chunk was sealed since, or while the queue is nearly full."""
         if self._runner.loop is None or self._runner.loop is not running_loop():
@@ -48,8 +55,7 @@ class Desk:
             for door in doors:
                 door.sealed = False
             yield None
-        # A lane that stands still may do so for hours: there the overflow policy decides.
-        while any(lane.door.crowded and not lane.pace.stopped for lane in self._lanes):
+        while self._crowded():
             for door in doors:
                 door.seal()
             yield from asyncio.sleep(_CROWDED_LOOK).__await__()
@@ -65,7 +71,4 @@ def _is_left(place: Place) -> bool:
 
 async def _wait(place: Place) -> None:
     while place.fates is not None and not _settled(place):
-        fates = place.fates
-        heard = asyncio.Event()
-        fates.listen(heard.set)
-        await heard.wait()
+        await place.fates.moved()

@@ -5,5 +5,5 @@ sending   the send loop: take, send, judge, decide, settle
 custody   which events of which chunks a batch holds, and settling them
 packing   compression, in the loop or beside it
 keeping   the one task in which all others nest, and how a run ends
-leaving   the last resort at the interpreter's exit: a plain blocking POST
+parcels   what one request carries, as ranges of leased batches
 """

@@ -45,13 +45,15 @@ class Custody:
         return count
 
     def settle(self, batch: Batch, start: int, stop: int, outcome: Outcome) -> None:
-        """Settle the events of *batch* from *start* up to *stop*."""
+        """Settle the events of *batch* from *start* up to *stop*; not those of a run that is over."""
+        if batch.key not in self._chunks:
+            return
         whole = stop - start == len(batch.events)
         size = batch.size if whole else sum(map(len, batch.events[start:stop]))
         self._door.ledger.settle(outcome, stop - start)
         self._door.release(stop - start, size)
         at = 0
-        for fates in self._chunks.get(batch.key, ()):
+        for fates in self._chunks[batch.key]:
             first, last = max(start, at), min(stop, at + fates.size)
             if first < last:
                 fates.settle(first - at, last - at, outcome)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import anyio
 
@@ -27,7 +27,9 @@ from asyncsdk.seams import Store, Transport
 #: Seconds before a transport that could not be opened, or a store that failed, is tried again.
 _AFTER_FAILURE = 1.0
 #: Seconds that closing connections may take after the deadline.
-_CLOSING = 0.05
+_CLOSING = 0.03
+#: Seconds; a wait for ever is one of these after the other.
+_LONGEST_WAIT = 86_400.0
 
 
 # asyncio holds tasks weakly, and a client may be dropped: this is what keeps runs alive. One whose
@@ -48,6 +50,7 @@ class Run:
         reporter: Reporter,
         exit_drain: float,
         tick: float | None,
+        on_end: Callable[[Run], None],
     ) -> None:
         # A handler of `signal.signal` runs when the main thread next executes Python: a loop that
         # sleeps must be woken now and then, or a signal may wait as long as the loop does.
@@ -58,11 +61,13 @@ class Run:
         self._reporter = reporter
         self._exit_drain = exit_drain
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
+        self._on_end = on_end
         # This is all that changes.
         self.ready: asyncio.Event = asyncio.Event()
         self.dropped: int = 0
         self._asked_to_end = asyncio.Event()
         self._deadline = 0.0
+        self._over = False  # ended before its task: a seam would not let go
         for lane in lanes:
             lane.door.bind(self.loop)
         self._task = self.loop.create_task(self._keep(), name="asyncsdk")
@@ -75,7 +80,7 @@ class Run:
     @property
     def ended(self) -> bool:
         """Whether nothing of this run is left."""
-        return self._task.done() or self.loop.is_closed()
+        return self._over or self._task.done() or self.loop.is_closed()
 
     async def end(self, deadline: float) -> None:
         """Finish until *deadline* on the loop's clock, then end.
@@ -85,7 +90,14 @@ class Run:
         if not self._asked_to_end.is_set():
             self._deadline = deadline
             self._asked_to_end.set()
-        await self.wait()
+        left = max(self._deadline - self.loop.time(), 0.0)
+        await asyncio.wait([self._task], timeout=min(left, _LONGEST_WAIT) + 2 * _CLOSING)
+        if not self._task.done():
+            # A store, a transport or a hook does not come back. The time is up all the same.
+            self._over = True
+            self._task.cancel()
+            self._let_go()
+            self._count_the_rest()
 
     async def wait(self) -> None:
         """Wait until nothing of this run is left. Cancelling this changes nothing."""
@@ -96,7 +108,9 @@ class Run:
             await self._deliver()
         except asyncio.CancelledError:
             # From outside: asyncio.run cancels every task at its end, the lanes' among them.
-            await self._drain()
+            self._on_end(self)
+            if not self._over:
+                await self._drain()
             raise
         except Exception as error:  # noqa: BLE001 - nothing of ours may reach the host
             self._reporter.say(
@@ -106,9 +120,17 @@ class Run:
                 level=logging.ERROR,
             )
         finally:
-            for lane in self._lanes:
-                lane.door.unbind()
-        await self._drop_the_rest()
+            self.ready.set()
+            if not self._over:
+                self._let_go()
+        if not self._over:
+            await self._drop_the_rest()
+
+    def _let_go(self) -> None:
+        """Give the doors back: the next call or start opens another run."""
+        self._on_end(self)
+        for lane in self._lanes:
+            lane.door.unbind()
 
     async def _deliver(self) -> None:
         """Run every lane until asked to end, then let them finish."""
@@ -120,7 +142,13 @@ class Run:
                 await self._run_lanes(group)
         finally:
             with anyio.move_on_after(_CLOSING, shield=True):
-                await self._transport.close()
+                await self._close()
+
+    async def _close(self) -> None:
+        try:
+            await self._transport.close()
+        except Exception as error:  # noqa: BLE001 - an application's transport may raise anything
+            self._reporter.say("close", f"the transport did not close ({type(error).__name__})")
 
     async def _run_lanes(self, group: asyncio.TaskGroup) -> None:
         store_ready = asyncio.Event()
@@ -194,6 +222,11 @@ class Run:
             await self._deliver()
 
     async def _drop_the_rest(self) -> None:
-        with anyio.CancelScope(shield=True):
+        self._count_the_rest()
+        with anyio.move_on_after(_CLOSING, shield=True):
             for lane in self._lanes:
-                self.dropped += await lane.abandon("shutdown")
+                await lane.store.retire(lane.name)
+
+    def _count_the_rest(self) -> None:
+        for lane in self._lanes:
+            self.dropped += lane.abandon("shutdown")

@@ -75,6 +75,7 @@ class Lane:
         self.pace: Pace = Pace(width=self.options.concurrency)
         self.trusted: bool = False  # it has delivered since it last stood still
         self.last_error: DeliveryError | None = None
+        self.last_error_at = -math.inf  # on the loop's clock
         self.at_exit: bool = False  # no thread can be started any more
         self._in_flight = 0
         self._next: Chunk | None = None  # taken from the queue, did not fit into the last batch
@@ -219,7 +220,7 @@ class Lane:
     def _failing(self, verdict: Verdict, started: float, count: int) -> None:
         now = self.now
         self.ledger.failures += 1
-        self.last_error = error_of(verdict, self.name)
+        self.last_error, self.last_error_at = error_of(verdict, self.name), now
         self.pace = self.pace.after_failure(
             self.options,
             started=started,
@@ -273,7 +274,7 @@ class Lane:
 
     def failed(self, error: DeliveryError) -> None:
         """Remember *error* and hand it to the user's hook."""
-        self.last_error = error
+        self.last_error, self.last_error_at = error, self.now
         self.reporter.error(error)
 
     def expired(self, parcel: Parcel) -> list[Range]:
@@ -302,9 +303,7 @@ class Lane:
         """Wait until all of *mark* is settled or its round is spent, or the lane stands still."""
         for fates, rounds in mark:
             while fates.open and fates.rounds == rounds and not self.pace.stopped:
-                bell = Bell()
-                fates.listen(bell.ring)
-                await bell.wait()
+                await fates.moved()
 
     async def finish(self, deadline: float) -> None:
         """Deliver everything, until *deadline* on the loop's clock or until it is in vain."""
@@ -317,13 +316,12 @@ class Lane:
                 return
             await self._moved.wait(deadline - self.now)
 
-    async def abandon(self, reason: str) -> int:
+    def abandon(self, reason: str) -> int:
         """Drop what is not settled, for *reason*; return how many events.
 
         The lane's tasks have ended. What other threads have left meanwhile stays for the next run.
         """
         self._forming = self._next = None
-        await self.store.retire(self.name)
         self.custody.clear()
         count = self.door.drop_all(dropped(reason))
         if count:

@@ -101,6 +101,10 @@ async def _exchange(lane: Lane, parcel: Parcel) -> Verdict:
         response = await lane.transport.send(structs.replace(request, timeout=lane.options.timeout))
     except TransportError as error:
         return Verdict(fate=Fate.AGAIN, reason=str(error), code=error.code)
+    except Exception as error:  # noqa: BLE001 - an application's transport may raise anything
+        lane.reporter.once("transport", f"the transport raised {type(error).__name__}")
+        reason = f"the transport raised {type(error).__name__}"
+        return Verdict(fate=Fate.AGAIN, reason=reason, code=TransportError.default_code)
     return destination.judge(parcel.route, response, parcel.count)
 
 
@@ -326,7 +330,7 @@ def _letters(lane: Lane, parcel: Parcel, outcome: Outcome, attempts: int) -> Seq
     now = lane.outside.now()
     letters: list[DeadLetter] = []
     for data in events:
-        message_id, first_at = lane.destination.identity(parcel.route, data)
+        message_id, first_at = _identity(lane, parcel.route, data)
         letters.append(
             DeadLetter(
                 destination=lane.name,
@@ -344,6 +348,13 @@ def _letters(lane: Lane, parcel: Parcel, outcome: Outcome, attempts: int) -> Seq
             )
         )
     return letters
+
+
+def _identity(lane: Lane, route: str, data: bytes) -> tuple[str, str]:
+    try:
+        return lane.destination.identity(route, data)
+    except Exception:  # noqa: BLE001 - a letter without a name is better than none, or no lane
+        return "", ""
 
 
 def error_of(verdict: Verdict, name: str) -> DeliveryError:

@@ -1,9 +1,10 @@
 """Answers: what HTTP statuses mean for events, where a system does not say otherwise.
 
     2xx                             delivered
-    408, 425, 429, 5xx              again, later (not 501, 505)
+    408, 425, 429, 5xx, 1xx         again, later (not 501, 505)
     413, 400, 422, other 4xx        in parts: one event is guilty, or they are too many
-    401, 403, 404, 405, 3xx, 501, 505   the lane stands still: key, path or server are wrong
+    401 to 405, 407, 410, 421, 426, 451, 3xx, 501, 505
+                                    the lane stands still: key, account, place or proxy are wrong
 
 A status that is unknown to us never burns a whole batch: in parts, the guilty are found.
 
@@ -21,7 +22,7 @@ from asyncsdk.destinations.secrets import Secret
 from asyncsdk.seams import Fate, HttpResponse, Verdict
 
 _AGAIN = frozenset({408, 425, 429})
-_STOP = frozenset({401, 403, 404, 405, 501, 505})
+_STOP = frozenset({401, 402, 403, 404, 405, 407, 410, 421, 426, 451, 501, 505})
 _ASKS_TO_WAIT = frozenset({429, 503})
 
 #: The server's words are for people: this much of them is enough.
@@ -46,7 +47,7 @@ def judge_status(response: HttpResponse, key: Secret) -> Verdict:
     return Verdict(
         fate=fate_of(status),
         status=status,
-        reason=words_of(response).replace(key.reveal(), str(key)),
+        reason=words_of(response, key),
         retry_after=retry_after(response.headers) if status in _ASKS_TO_WAIT else None,
     )
 
@@ -55,7 +56,7 @@ def fate_of(status: int) -> Fate:
     """Return what a *status* outside 2xx means."""
     if status in _STOP or 300 <= status < 400:
         return Fate.STOP
-    if status in _AGAIN or status >= 500:
+    if status in _AGAIN or status >= 500 or status < 200:
         return Fate.AGAIN
     return Fate.SPLIT
 
@@ -65,9 +66,10 @@ def is_page(response: HttpResponse) -> bool:
     return response.headers.get("content-type", "").lower().startswith("text/html")
 
 
-def words_of(response: HttpResponse) -> str:
-    """Return the server's words for people: cut, on one line, without control characters."""
-    text = response.body[: MAX_REASON * 4].decode("utf-8", "replace").strip()
+def words_of(response: HttpResponse, key: Secret) -> str:
+    """Return the server's words for people: cut, on one line, without control characters or key."""
+    text = response.body[: MAX_REASON * 8].decode("utf-8", "replace").strip()
+    text = text.replace(key.reveal(), str(key))
     line = "".join(letter if letter.isprintable() else " " for letter in text)
     return line[:MAX_REASON]
 

@@ -16,6 +16,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from typing import Any
 
+import msgspec
 from msgspec import Raw, Struct
 
 from asyncsdk.destinations.addresses import (
@@ -30,7 +31,7 @@ from asyncsdk.messages import Message
 from asyncsdk.options import Delivery
 from asyncsdk.seams import Encoded, HttpRequest, HttpResponse, RouteLimits, Unsupported, Verdict
 from asyncsdk.version import __version__
-from asyncsdk.wire.encoding import decode, encode
+from asyncsdk.wire.encoding import encode
 from asyncsdk.wire.ids import id_text
 
 _LIBRARY = {"name": "asyncsdk", "version": __version__}
@@ -38,6 +39,16 @@ _BARE_CONTEXT = Raw(encode({"library": _LIBRARY}))
 
 _STAMP = b',"sentAt":"%s"'
 _TIME_LENGTH = len("2026-11-21T09:00:00.000Z")
+
+
+class _Identity(Struct):
+    """What names an event; a decoder of these alone reads past whatever else is in it."""
+
+    messageId: str  # noqa: N815 - wire spelling
+    originalTimestamp: str  # noqa: N815
+
+
+_IDENTITY = msgspec.json.Decoder(_Identity)
 
 
 class _Event(Struct, omit_defaults=True):
@@ -205,8 +216,8 @@ class RudderStack:
 
     def identity(self, route: str, event: bytes) -> tuple[str, str]:
         """Return the message id and the time of the call of an encoded *event*."""
-        fields = decode(event + b"}")
-        return fields["messageId"], fields["originalTimestamp"]
+        fields = _IDENTITY.decode(event + b"}")
+        return fields.messageId, fields.originalTimestamp
 
 
 def _context(message: Message) -> Any:

@@ -14,6 +14,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from typing import Any
 
+import msgspec
 from msgspec import Raw, Struct
 
 from asyncsdk.destinations.addresses import (
@@ -28,12 +29,22 @@ from asyncsdk.messages import Id, Message
 from asyncsdk.options import Delivery
 from asyncsdk.seams import Encoded, HttpRequest, HttpResponse, RouteLimits, Unsupported, Verdict
 from asyncsdk.version import __version__
-from asyncsdk.wire.encoding import decode, encode
+from asyncsdk.wire.encoding import encode
 from asyncsdk.wire.ids import number_text
 
 _LIBRARY = {"name": "asyncsdk", "version": __version__}
 _BARE_CONTEXT = Raw(encode({"library": _LIBRARY}))
 _EMPTY: Mapping[str, Any] = {}
+
+
+class _Identity(Struct):
+    """What names an event; a decoder of these alone reads past whatever else is in it."""
+
+    messageId: str  # noqa: N815 - wire spelling
+    timestamp: str
+
+
+_IDENTITY = msgspec.json.Decoder(_Identity)
 
 
 class _Event(Struct, omit_defaults=True):
@@ -199,8 +210,8 @@ class Segment:
 
     def identity(self, route: str, event: bytes) -> tuple[str, str]:
         """Return the message id and the time of the call of an encoded *event*."""
-        fields = decode(event + b"}")
-        return fields["messageId"], fields["timestamp"]
+        fields = _IDENTITY.decode(event + b"}")
+        return fields.messageId, fields.timestamp
 
 
 def _context(message: Message) -> Any:

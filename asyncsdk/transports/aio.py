@@ -14,10 +14,12 @@ import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+import anyio
 import anyio.to_thread
 
 from asyncsdk.errors import RequestTimeoutError, TransportError
 from asyncsdk.seams import HttpRequest, HttpResponse
+from asyncsdk.transports.proxies import Proxies
 
 if TYPE_CHECKING:
     import aiohttp
@@ -56,16 +58,22 @@ class AiohttpTransport:
         self._ssl = ssl_context
         self._proxy = proxy
         self._trust_env = trust_env
+        self._proxies = Proxies(proxy, trust_env=False)
         self._session: aiohttp.ClientSession | None = None  # this is all that changes
 
     async def open(self) -> None:
         """Make a session on the running loop; the first one of a process takes a while."""
         if "aiohttp" not in sys.modules:
             # A quarter of a second of imports: beside the loop, which goes on meanwhile.
-            await anyio.to_thread.run_sync(importlib.import_module, "aiohttp")
+            await anyio.to_thread.run_sync(
+                importlib.import_module,
+                "aiohttp",
+                limiter=anyio.CapacityLimiter(1),  # the host's threads may all be busy
+            )
         import aiohttp
 
         await self.close()
+        self._proxies = Proxies(self._proxy, trust_env=self._trust_env)
         watch = aiohttp.TraceConfig()
         watch.on_connection_reuseconn.append(_reused)
         watch.freeze()
@@ -77,7 +85,7 @@ class AiohttpTransport:
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            trust_env=self._trust_env,
+            request_class=_request_class(),
             trace_configs=[watch],
             headers=_NO_GUESSING,
         )
@@ -133,7 +141,7 @@ class AiohttpTransport:
             data=request.body,
             headers=request.headers,
             allow_redirects=False,
-            proxy=self._proxy,
+            proxy=self._proxies.for_url(request.url),
             timeout=aiohttp.ClientTimeout(
                 total=seconds if 0 < seconds < math.inf else None, ceil_threshold=math.inf
             ),
@@ -148,6 +156,22 @@ class AiohttpTransport:
                 headers={name.lower(): value for name, value in response.headers.items()},
                 body=body[:MAX_ANSWER],
             )
+
+
+def _request_class() -> type[aiohttp.ClientRequest]:
+    """Return aiohttp's request, which looks once more at the connection that it was given."""
+    import aiohttp
+    from aiohttp.connector import Connection
+
+    class Request(aiohttp.ClientRequest):
+        async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+            # Something lies in the buffer of an idle connection: it would be taken for our answer.
+            if conn.protocol is None or conn.protocol.should_close:
+                conn.close()
+                raise aiohttp.ServerDisconnectedError
+            return await super().send(conn)
+
+    return Request
 
 
 async def _read(content: aiohttp.StreamReader) -> bytes:

@@ -6,19 +6,20 @@ standard library's client can. It blocks the loop that it runs on, which then ha
 
 from __future__ import annotations
 
+import base64
 import http.client
 import io
 import re
 import socket
 import ssl
 import time
-from collections.abc import Callable
 from contextlib import closing
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from asyncsdk.errors import RequestTimeoutError, TransportError
 from asyncsdk.seams import HttpRequest, HttpResponse
+from asyncsdk.transports.proxies import Proxies
 
 _MAX_ANSWER = 65_536
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
@@ -29,11 +30,15 @@ class BlockingTransport:
 
     Args:
         ssl_context: Another trust store than the system's.
+        proxies: Which proxy a request goes through.
         budget: Seconds for all requests together.
     """
 
-    def __init__(self, *, ssl_context: ssl.SSLContext | None, budget: float) -> None:
+    def __init__(
+        self, *, ssl_context: ssl.SSLContext | None, proxies: Proxies, budget: float
+    ) -> None:
         self._ssl = ssl_context
+        self._proxies = proxies
         self._until = time.monotonic() + budget
 
     async def open(self) -> None:
@@ -55,12 +60,12 @@ class BlockingTransport:
         if left <= 0:
             raise RequestTimeoutError("no time is left", retryable=True)
         seconds = min(left, request.timeout or left)
-        parts = urlsplit(request.url)
-        connection = self._connection(parts.scheme, parts.hostname or "", parts.port, seconds)
+        until = time.monotonic() + seconds
+        connection, target, extra = self._connection(request.url, seconds)
         try:
             connection.connect()
-            connection.sock = bounded = _Bounded(connection.sock, time.monotonic() + seconds)
-            connection.request(request.method, parts.path, request.body, dict(request.headers))
+            connection.sock = bounded = _Bounded(connection.sock, until)
+            connection.request(request.method, target, request.body, {**request.headers, **extra})
             with closing(connection.getresponse()) as answer:
                 if not bounded.head_is_whole:
                     # The library takes a head that was cut for a whole one.
@@ -76,13 +81,29 @@ class BlockingTransport:
             connection.close()
 
     def _connection(
-        self, scheme: str, host: str, port: int | None, seconds: float
-    ) -> http.client.HTTPConnection:
-        if scheme == "http":
-            return http.client.HTTPConnection(host, port, timeout=seconds)
+        self, url: str, seconds: float
+    ) -> tuple[http.client.HTTPConnection, str, dict[str, str]]:
+        """Return a connection, what to ask for on it, and what to say besides."""
+        parts = urlsplit(url)
+        proxy = self._proxies.for_url(url)
+        way = urlsplit(proxy) if proxy else parts
+        host, port = way.hostname or "", way.port or (80 if proxy else None)
+        password = _proxy_password(way) if proxy else {}
+        if parts.scheme == "http":
+            direct = http.client.HTTPConnection(host, port, timeout=seconds)
+            return direct, url if proxy else parts.path, password
         context = self._ssl or ssl.create_default_context()
-        make: Callable[..., http.client.HTTPConnection] = http.client.HTTPSConnection
-        return make(host, port, timeout=seconds, context=context)
+        tls = http.client.HTTPSConnection(host, port, timeout=seconds, context=context)
+        if proxy:
+            tls.set_tunnel(parts.hostname or "", parts.port, password)
+        return tls, parts.path, {}
+
+
+def _proxy_password(proxy: SplitResult) -> dict[str, str]:
+    if proxy.username is None:
+        return {}
+    pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
 def _read(answer: http.client.HTTPResponse) -> HttpResponse:

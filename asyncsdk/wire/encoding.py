@@ -7,6 +7,7 @@ Only if one of them finds something, the slow path of `values` walks the event.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -37,6 +38,8 @@ def encode(value: Any) -> bytes:
     try:
         data = _ENCODER.encode(value)
         _CHECK(data)
+        if not data.isascii():
+            data.decode()  # raw JSON may hold bytes that are no UTF-8
     except Exception as error:  # noqa: BLE001 - foreign objects may raise anything when touched
         raise Unencodable(type(error).__name__) from None
     return data
@@ -52,9 +55,12 @@ def looks_foreign(data: bytes) -> bool:
 
 
 def decode(data: bytes) -> Any:
-    """Decode JSON *data*.
+    """Decode JSON *data*; a number that is too large for a float becomes infinity.
 
     Raises:
-        msgspec.DecodeError: It is not JSON.
+        ValueError: It is not JSON.
     """
-    return msgspec.json.decode(data)
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        return json.loads(data)

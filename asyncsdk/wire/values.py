@@ -42,6 +42,11 @@ class Coerced(msgspec.Struct, frozen=True):
     path: str
     type: str
 
+    @property
+    def place(self) -> str:
+        """The path as it may be shown: cut, and without control characters."""
+        return "".join(letter for letter in self.path[:100] if letter.isprintable())
+
 
 def clean(value: Any, path: str) -> tuple[Any, list[Coerced]]:
     """Return *value* as plain JSON values, and what of it had to go as text.

@@ -220,7 +220,7 @@ async def test_the_counts_add_up_at_every_moment(make: MakeClient, collector: Co
     async def watch() -> int:
         looks = 0
         while not stop.is_set():
-            adds_up(client)
+            adds_up(client, threads=True)
             looks += 1
             await asyncio.sleep(0)
         return looks

@@ -12,9 +12,13 @@ from tests.destinations.making import BOTH, RUDDER, answer
 
 MEANINGS = {
     Fate.DELIVERED: (200, 201, 202, 204, 299),
-    Fate.AGAIN: (408, 425, 429, 500, 502, 503, 504, 507, 511, 520, 599),
-    Fate.SPLIT: (400, 402, 406, 409, 410, 413, 415, 422, 431, 451, 460),
-    Fate.STOP: (300, 301, 302, 304, 307, 308, 401, 403, 404, 405, 501, 505),
+    Fate.AGAIN: (101, 199, 408, 425, 429, 500, 502, 503, 504, 507, 511, 520, 599),
+    Fate.SPLIT: (400, 406, 409, 413, 415, 422, 431, 460),
+    Fate.STOP: (
+        *(300, 301, 302, 304, 307, 308),
+        *(401, 402, 403, 404, 405, 407, 410, 421, 426, 451),
+        *(501, 505),
+    ),
 }
 STATUSES = [(status, fate) for fate, statuses in MEANINGS.items() for status in statuses]
 

@@ -11,6 +11,7 @@ from asyncsdk.errors import RequestTimeoutError, TransportError
 from asyncsdk.seams import HttpRequest, HttpResponse, Transport
 from asyncsdk.transports import AiohttpTransport
 from asyncsdk.transports.blocking import BlockingTransport
+from asyncsdk.transports.proxies import Proxies
 from tests.transports.lines import (
     Act,
     answer,
@@ -26,6 +27,8 @@ from tests.transports.lines import (
 
 SECRET = "Basic c2VjcmV0LWtleTo="
 MOST = 65_536
+
+DIRECT = Proxies(None, trust_env=False)
 
 
 def post(url: str, *, timeout: float = 2.0, body: bytes = b'{"batch":[]}') -> HttpRequest:
@@ -63,7 +66,7 @@ async def transport(request: pytest.FixtureRequest) -> AsyncIterator[Transport]:
     if request.param == "aiohttp":
         one: Transport = AiohttpTransport()
     else:
-        one = Aside(BlockingTransport(ssl_context=None, budget=30.0))
+        one = Aside(BlockingTransport(ssl_context=None, proxies=DIRECT, budget=30.0))
     await one.open()
     yield one
     await one.close()
