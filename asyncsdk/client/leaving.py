@@ -26,7 +26,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from types import FrameType
 from typing import Any
 
-from asyncsdk.client.running import Runner
+from asyncsdk.client.running import Runner, running_loop
 from asyncsdk.client.settings import Settings
 from asyncsdk.delivery.lane import Lane
 from asyncsdk.reporting import Reporter, logger
@@ -45,6 +45,7 @@ _listeners: weakref.WeakSet[Leaving] = weakref.WeakSet()
 _former: dict[int, Any] = {}
 _left_behind: set[Leaving] = set()  # kept for the exit, although their clients are gone
 _hooked: list[bool] = []
+_jobs: list[bool] = []
 
 
 class Leaving:
@@ -55,6 +56,7 @@ class Leaving:
     ) -> None:
         self._reporter = reporter
         self._lanes = lanes
+        self._asked = False  # at the exit; a multiprocessing job may be asked twice
         self._runner = runner
         self._settings = settings
         if not _clients:
@@ -64,6 +66,7 @@ class Leaving:
             _hooked.append(True)  # such a hook cannot be taken back: once is enough
             os.register_at_fork(after_in_child=_after_fork)
         _clients.add(self)
+        _hear_of_jobs()
 
     def attend(self) -> None:
         """Hear signals from now on, if the client is to."""
@@ -119,19 +122,29 @@ class Leaving:
 
     def at_exit(self) -> int:
         """Deliver what can be delivered in `exit_drain` seconds; return what could not."""
-        if not self._runner.pending:
+        if self._asked or not self._runner.pending:
             return 0
-        loop = self._runner.where
+        self._asked = True
         seconds = min(self._settings.exit_drain, _LONGEST_EXIT)
         if seconds > 0:
-            if loop is not None and loop.is_running():
-                self._drain_over_there(loop, seconds)
-            elif loop is not None:
-                # A loop that was stopped and not closed: the run goes on where it stood.
-                loop.run_until_complete(self._runner.shutdown(seconds, for_good=True))
-            else:
-                self._drain_here(seconds)
+            self._drain(seconds)
         return self._runner.lost_at_exit
+
+    def _drain(self, seconds: float) -> None:
+        loop = self._runner.where
+        if loop is not None and loop.is_running():
+            self._drain_over_there(loop, seconds)
+        elif loop is not None:
+            # A loop that was stopped and not closed: the run goes on where it stood.
+            loop.run_until_complete(self._runner.shutdown(seconds, for_good=True))
+        else:
+            self._drain_here(seconds)
+
+    def drain_at_once(self) -> None:
+        """Deliver what waits, blocking: the loop stands still, and the process is to end."""
+        if self._runner.pending and running_loop() is None:
+            with contextlib.suppress(Exception):
+                self._drain(min(self._settings.shutdown_timeout, _LONGEST_EXIT))
 
     def _drain_over_there(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         ending = asyncio.run_coroutine_threadsafe(
@@ -172,6 +185,24 @@ def _at_exit() -> None:
 def _after_fork() -> None:
     for client in list(_clients):
         client.after_fork()
+    _hear_of_jobs()
+
+
+def _hear_of_jobs() -> None:
+    """Be asked at the end of a multiprocessing job too: before Python 3.13 it skips atexit."""
+    util = sys.modules.get("multiprocessing.util")
+    process = sys.modules.get("multiprocessing.process")
+    if util is None or process is None or _jobs:
+        return
+    _jobs.append(True)
+    # Survives the clearing at a job's start; the function is only the weak key.
+    util.register_after_fork(_at_exit, _at_end_of_job)
+    if process.parent_process() is not None:
+        _at_end_of_job(None)  # the client is made inside a job
+
+
+def _at_end_of_job(_key: object) -> None:
+    sys.modules["multiprocessing.util"].Finalize(None, _at_exit, exitpriority=0)
 
 
 def _install() -> None:
@@ -207,7 +238,7 @@ def _handle(number: int, frame: FrameType | None) -> None:
 
 def _soon(client: Leaving, work: Callable[[], Any]) -> asyncio.AbstractEventLoop | None:
     loop = client.loop
-    if loop is None or loop.is_closed():
+    if loop is None or not loop.is_running():
         return None
     loop.call_soon_threadsafe(lambda: _keep(loop.create_task(_quietly(work))))
     return loop
@@ -244,6 +275,7 @@ def _drain_then_again(number: int) -> None:
     for client in list(waiting):
         if _soon(client, drained(client)) is None:
             waiting.discard(client)
+            client.drain_at_once()
     if not waiting:
         _again(number)
 

@@ -76,6 +76,8 @@ class Run:
 
     def _ended(self, _task: asyncio.Task[None]) -> None:
         _running.discard(self)
+        if not self._over and not self.loop.is_closed():
+            self._let_go()  # cancelled before its first step, it could not do so itself
 
     @property
     def ended(self) -> bool:

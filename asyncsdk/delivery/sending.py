@@ -75,12 +75,31 @@ async def send_for_ever(lane: Lane) -> None:
 async def _deliver(lane: Lane, trip: Trip) -> None:
     while trip.parcels:
         parcel = trip.parcels[0]
+        if await _bury_the_old(lane, trip, parcel):
+            continue
         started = await lane.turn()
         try:
             verdict = await _exchange(lane, parcel)
         finally:
             lane.done()
         await _act(lane, trip, parcel, verdict, started)
+
+
+async def _bury_the_old(lane: Lane, trip: Trip, parcel: Parcel) -> bool:
+    """In an outage, bury what has passed `max_age` without waiting for a request of its own."""
+    if trip.hunt is not None or not lane.pace.failures:
+        return False
+    old = lane.expired(parcel)
+    if not old:
+        return False
+    verdict = Verdict(fate=Fate.AGAIN, reason="older than max_age")
+    await _bury(lane, parcel.slice(old), verdict, parcel.attempts)
+    trip.parcels.popleft()
+    rest = _less([(0, parcel.count)], old)
+    if rest:
+        trip.parcels.appendleft(parcel.slice(rest))
+    lane.moved()
+    return True
 
 
 async def _exchange(lane: Lane, parcel: Parcel) -> Verdict:
