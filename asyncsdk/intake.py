@@ -75,6 +75,7 @@ class Door:
         self._chunk: Chunk | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._shut = ""  # the reason for which whatever is left is turned away
         self._claimed = False  # whether a loop has ever come for what lies here
         self._closed = False  # this run is ending: what is left waits for the next one
         self.queue: asyncio.Queue[Chunk] = asyncio.Queue()
@@ -88,6 +89,7 @@ class Door:
             self.queue.put_nowait(waiting.get_nowait())
         self._loop = loop
         self._claimed = True
+        self._shut = ""
         self._closed = False
         self._timer = None
         self.drain()
@@ -247,9 +249,13 @@ class Door:
 
     def turn_away_left(self, reason: str) -> int:
         """Drop what other threads have left; return how many events that were."""
+        self._shut = reason
         count = 0
         while self.left:
-            _, place = self.left.popleft()
+            try:
+                _, place = self.left.popleft()
+            except IndexError:  # a thread that left its event meanwhile does the same
+                break
             place.outcome = dropped(reason)
             self.ledger.turn_away(reason)
             count += 1
@@ -313,6 +319,9 @@ class Door:
                 loop.call_soon_threadsafe(self.drain)
             except RuntimeError:  # the loop was closed: the next one drains
                 self._wake_ups = 0
+        if self._shut:
+            # The client was closed between its look and ours: nobody else will come for this.
+            self.turn_away_left(self._shut)
 
     @property
     def unclaimed(self) -> bool:

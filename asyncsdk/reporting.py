@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+from asyncio import CancelledError
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -110,7 +111,8 @@ class Reporter:
         self._inside.add(thread)
         try:
             call(hook)
-        except Exception as error:  # noqa: BLE001 - the user's code may raise anything
+        # A cancellation that comes out of a plain function is none of ours either.
+        except (Exception, CancelledError) as error:  # noqa: BLE001 - the user's code may raise anything
             self.hook_failed(name, error)
         finally:
             self._inside.discard(thread)

@@ -29,7 +29,7 @@ from typing import Any
 from asyncsdk.client.running import Runner, running_loop
 from asyncsdk.client.settings import Settings
 from asyncsdk.delivery.lane import Lane
-from asyncsdk.reporting import Reporter, logger
+from asyncsdk.reporting import Reporter
 from asyncsdk.transports.aio import AiohttpTransport
 from asyncsdk.transports.blocking import BlockingTransport
 from asyncsdk.transports.proxies import Proxies
@@ -73,6 +73,10 @@ class Leaving:
         if self._settings.handle_signals:
             _listeners.add(self)
             _install()
+            if signal.getsignal(signal.SIGTERM) is not _handle:
+                self._reporter.once(
+                    "signals", "handle_signals=True has no effect outside the main thread"
+                )
 
     def forget(self) -> None:
         """Hear no signals any more."""
@@ -84,13 +88,16 @@ class Leaving:
     def left_behind(self) -> None:
         """See to what waits when the client was dropped without `shutdown`."""
         count = self._runner.pending
-        if count:
+        ending = self._runner.alive and self._runner.loop is None
+        if count and not ending:
             self._reporter.once(
                 "left behind",
                 f"a client was dropped without shutdown() while {count} events waited; they are "
                 'still being sent. Call "await client.shutdown()" or use "async with"',
             )
+        if count:
             _left_behind.add(self)
+            _clients.add(self)  # the collector may have cleared the weak references already
         if self._runner.alive:
             _soon(self, self._end_of_left)
 
@@ -127,6 +134,7 @@ class Leaving:
         self._asked = True
         seconds = min(self._settings.exit_drain, _LONGEST_EXIT)
         if seconds > 0:
+            self._use_no_threads(seconds)
             self._drain(seconds)
         return self._runner.lost_at_exit
 
@@ -138,7 +146,8 @@ class Leaving:
             # A loop that was stopped and not closed: the run goes on where it stood.
             loop.run_until_complete(self._runner.shutdown(seconds, for_good=True))
         else:
-            self._drain_here(seconds)
+            self._use_no_threads(seconds)
+            asyncio.run(self._runner.shutdown(seconds, for_good=True))
 
     def drain_at_once(self) -> None:
         """Deliver what waits, blocking: the loop stands still, and the process is to end."""
@@ -155,16 +164,16 @@ class Leaving:
         except (FutureTimeoutError, RuntimeError, asyncio.CancelledError):
             ending.cancel()
 
-    def _drain_here(self, seconds: float) -> None:
+    def _use_no_threads(self, seconds: float) -> None:
+        """Send with plain sockets from now on: at the exit no thread can be started any more."""
         for lane in self._lanes:
-            lane.at_exit = True
+            lane.use_no_threads()
             if isinstance(lane.transport, AiohttpTransport):
                 lane.transport = BlockingTransport(
                     ssl_context=self._settings.ssl,
                     proxies=Proxies(self._settings.proxy, trust_env=self._settings.trust_env),
                     budget=seconds,
                 )
-        asyncio.run(self._runner.shutdown(seconds, for_good=True))
 
 
 def _at_exit() -> None:
@@ -208,7 +217,6 @@ def _at_end_of_job(_key: object) -> None:
 def _install() -> None:
     """Stand in front of whoever handles the signals now; only the main thread can."""
     if threading.current_thread() is not threading.main_thread():
-        logger.warning("asyncsdk: handle_signals=True has no effect outside the main thread")
         return
     for number in _SIGNALS:
         current = signal.getsignal(number)

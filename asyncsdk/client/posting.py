@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import platform
+from asyncio import CancelledError
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -72,7 +73,7 @@ def apply_hooks(
     for hook in hooks:
         try:
             result = _call(hook, message)
-        except Exception as error:  # noqa: BLE001 - it may be a redactor: better no event
+        except (Exception, CancelledError) as error:  # noqa: BLE001 - it may be a redactor
             reporter.hook_failed(f"before_send {getattr(hook, '__qualname__', '')}", error)
             return None, "hook_failed"
         if result is None:

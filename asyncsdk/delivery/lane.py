@@ -77,10 +77,16 @@ class Lane:
         self.last_error: DeliveryError | None = None
         self.last_error_at = -math.inf  # on the loop's clock
         self.at_exit: bool = False  # no thread can be started any more
+        self.packer: Packer = Packer()
         self._in_flight = 0
         self._next: Chunk | None = None  # taken from the queue, did not fit into the last batch
         self._forming: Batch | None = None  # formed, not yet known to be in the store
         self._moved = Bell()  # something was settled, failed, or may go on
+
+    def use_no_threads(self) -> None:
+        """Compress in the loop from now on: at the exit no thread can be started any more."""
+        self.at_exit = True
+        self.packer = Packer(in_loop=True)
 
     def after_fork(self) -> None:
         """Start clean in a forked child."""
@@ -92,7 +98,7 @@ class Lane:
 
     async def run(self) -> None:
         """Deliver until cancelled; a crash is logged once and the lane starts again."""
-        self.packer: Packer = Packer(in_loop=self.at_exit)
+        self.packer = Packer(in_loop=self.at_exit)
         self.pace = self.pace.hurried()
         while True:
             try:

@@ -59,12 +59,14 @@ class Packer:
         self._gzip, limit = find_gzip()
         self._in_loop = sys.maxsize if in_loop else limit
         # Threads of its own: those of the host may all be taken by its own slow work.
-        self._threads = anyio.CapacityLimiter(2)
+        self._threads: anyio.CapacityLimiter | None = None
 
     async def gzip(self, body: bytes) -> bytes:
         """Return *body* as gzip. Cancelling this abandons the thread, which ends by itself."""
         if len(body) <= self._in_loop:
             return self._gzip(body)
+        if self._threads is None:
+            self._threads = anyio.CapacityLimiter(2)
         return await anyio.to_thread.run_sync(
             self._gzip, body, abandon_on_cancel=True, limiter=self._threads
         )

@@ -111,9 +111,10 @@ class Segment:
         """Check the fields."""
         key = check_key("write_key", self.write_key)
         check_delivery(self.delivery)
+        url = self._url  # checked here, whether or not the name needs it
         put = object.__setattr__
         put(self, "write_key", key)
-        put(self, "name", self.name or default_name("segment", key, self._url))
+        put(self, "name", self.name or default_name("segment", key, url))
         check_name(self.name)
 
     # What every request repeats, made once. No fields: a dump of those must not show the key.
