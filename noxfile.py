@@ -71,3 +71,18 @@ def bench(session: nox.Session) -> None:
     """Measure what a call costs, beside the systems' own SDKs; not part of the default run."""
     install(session, "bench", also=PACKAGE)
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Ask for known weaknesses of what users get; needs the network, no part of the default run."""
+    install(session, "audit")
+    core: list[str] = PYPROJECT["project"]["dependencies"]
+    fast: list[str] = PYPROJECT["project"]["optional-dependencies"]["fast"]
+    # In a folder of their own: the tool's own dependencies are not our users'.
+    ours = session.create_tmp()
+    session.run(
+        "pip", "install", "--upgrade", "--target", ours, "-c", "constraints.txt", *core, *fast
+    )
+    # Strict: what could not be looked up has not passed.
+    session.run("pip-audit", "--strict", "--path", ours, *session.posargs)

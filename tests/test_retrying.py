@@ -240,7 +240,12 @@ OUTAGE = Pace(width=1, until=10.0, failures=3, since=2.0, failed_at=9.0)
             99.0,
             False,
         ),  # the last probe is still to come
-        (structs.replace(OUTAGE, asked_until=10.0), 9.5, 9.9, True),  # the server's pause is not cut
+        (
+            structs.replace(OUTAGE, asked_until=10.0),
+            9.5,
+            9.9,
+            True,
+        ),  # the server's pause is not cut
         (structs.replace(OUTAGE, asked_until=10.0), 9.5, 99.0, False),
     ],
 )

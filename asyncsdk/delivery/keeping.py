@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import anyio
 
@@ -76,6 +77,7 @@ class Run:
 
     def _ended(self, _task: asyncio.Task[None]) -> None:
         _running.discard(self)
+        self.ready.set()
         if not self._over and not self.loop.is_closed():
             self._let_go()  # cancelled before its first step, it could not do so itself
 
@@ -153,15 +155,13 @@ class Run:
             self._reporter.say("close", f"the transport did not close ({type(error).__name__})")
 
     async def _run_lanes(self, group: asyncio.TaskGroup) -> None:
-        store_ready = asyncio.Event()
-        tasks = {group.create_task(self._keep_store(store_ready), name="asyncsdk store")}
-        await store_ready.wait()
+        store = await self._start_store(group)
         ending = self._ending(group)
         lanes = {self._start_lane(group, lane): lane for lane in self._lanes}
         self.ready.set()
         while not self._asked_to_end.is_set():
             done, _ = await asyncio.wait(
-                {ending, *lanes}, timeout=self._tick, return_when=asyncio.FIRST_COMPLETED
+                {ending, store, *lanes}, timeout=self._tick, return_when=asyncio.FIRST_COMPLETED
             )
             # Somebody cancelled a task of ours alone; what it had in hand is still leased.
             for task in [task for task in lanes if task in done]:
@@ -169,10 +169,21 @@ class Run:
                 lanes[self._start_lane(group, lane)] = lane
             if ending in done:
                 ending = self._ending(group)
+            if store in done:
+                store = await self._start_store(group)
         await self._finish(self._deadline)
-        ending.cancel()
-        for task in tasks | lanes.keys():
+        tasks: tuple[asyncio.Task[Any], ...] = (ending, store, *lanes)
+        for task in tasks:
             task.cancel()
+
+    async def _start_store(self, group: asyncio.TaskGroup) -> asyncio.Task[None]:
+        """Start the store's task and wait until it is ready, or has ended."""
+        ready = asyncio.Event()
+        store = group.create_task(self._keep_store(ready), name="asyncsdk store")
+        waiting = group.create_task(ready.wait(), name="asyncsdk store ready")
+        await asyncio.wait({store, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        return store
 
     def _ending(self, group: asyncio.TaskGroup) -> asyncio.Task[object]:
         return group.create_task(self._asked_to_end.wait(), name="asyncsdk ending")

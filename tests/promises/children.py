@@ -58,7 +58,7 @@ if LOOP == "uvloop":
 else:
     from asyncio import run, new_event_loop
 def make(url=URL, name="there", **options):
-    options = {"flush_interval": 0, **options}
+    options = {"flush_interval": 0, "exit_drain": 30, "shutdown_timeout": 30, **options}
     return AsyncAnalytics(RudderStack("KEY", url, name=name), **options)
 def track(client, number, name="E"):
     return client.track(name, user_id="u", properties={"n": number})
@@ -94,7 +94,10 @@ class Child:
     async def more(self) -> None:
         """Wait until it has written something more."""
         assert self._process.stdout is not None
-        self._out += await self._process.stdout.receive()
+        try:
+            self._out += await self._process.stdout.receive()
+        except anyio.EndOfStream:
+            pytest.fail(f"ended early: {await self.ended()}")
 
     def send(self, number: Signals) -> None:
         """Send it a signal."""

@@ -220,5 +220,4 @@ def server_side(certificate: trustme.LeafCert) -> ssl.SSLContext:
 
 def trusting(authority: trustme.CA) -> ssl.SSLContext:
     """Return what is given as `ssl=`: the defaults, with *authority* as the only one."""
-    context = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
-    return context
+    return ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())

@@ -146,7 +146,7 @@ async def test_a_fault_costs_one_attempt_and_no_event(what: str) -> None:
     fault = FAULTS[what]
     early, acts = ([fault.act], [answer()]) if fault.early else ([], [fault.act, answer()])
     async with listening(*acts) as line, wired(line.port, *early) as wire:
-        analytics = hurried(wire.url, fault, timeout=0.7 if fault.slow else 10.0)
+        analytics = hurried(wire.url, fault, timeout=0.5 if fault.slow else 10.0)
         receipts = [track(analytics, number) for number in range(3)]
         result = await analytics.shutdown(timeout=30)
     mine = [receipt.message_id for receipt in receipts]

@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Unpack
 from urllib.parse import urlsplit
 
-from asyncsdk import AsyncAnalytics, Delivery, RudderStack
+from asyncsdk import AsyncAnalytics, Delivery, MemoryStore, RudderStack
 from asyncsdk.client.settings import Options
 from asyncsdk.errors import RequestTimeoutError, TransportError
 from asyncsdk.receipts import Receipt
-from asyncsdk.seams import HttpRequest, HttpResponse
+from asyncsdk.seams import Batch, DeadLetter, HttpRequest, HttpResponse, Lease, Room
 
 KEY = "planted-key-of-virtual-time"
 #: A user that the gateway refuses, and with it the whole batch.
@@ -107,7 +107,7 @@ class Gateway:
             return HttpResponse(status=413)
         if act.status == 200 and bad:
             return HttpResponse(status=400, body=b"request neither has anonymousId nor userId")
-        if act.status == 200 or act.keeps:
+        if not bad and (act.status == 200 or act.keeps):
             self.kept.setdefault(asked.host, []).extend(asked.numbers)
         await asyncio.sleep(act.after)
         if act.status == 0:
@@ -134,6 +134,61 @@ class Gateway:
     def arrived(self, host: str = "here") -> list[int]:
         """List the events that were kept, in the order of their first arrival."""
         return list(dict.fromkeys(self.kept.get(host, ())))
+
+
+class Unhurried(MemoryStore):
+    """A store that gives way to others before and after everything it does, as a real one does."""
+
+    async def recover(self, lane: str) -> None:
+        """Return leases."""
+        await asyncio.sleep(0)
+        await super().recover(lane)
+        await asyncio.sleep(0)
+
+    async def append(self, lane: str, batch: Batch) -> None:
+        """Keep a batch."""
+        await asyncio.sleep(0)
+        await super().append(lane, batch)
+        await asyncio.sleep(0)
+
+    async def take(self, lane: str, room: Room) -> list[Lease]:
+        """Lease batches."""
+        await asyncio.sleep(0)
+        leases = await super().take(lane, room)
+        await asyncio.sleep(0)
+        return leases
+
+    async def give_back(self, lease: Lease) -> None:
+        """Return a lease."""
+        await asyncio.sleep(0)
+        await super().give_back(lease)
+        await asyncio.sleep(0)
+
+    async def note(self, lease: Lease) -> None:
+        """Write progress."""
+        await asyncio.sleep(0)
+        await super().note(lease)
+        await asyncio.sleep(0)
+
+    async def settle(self, lease: Lease, letters: Sequence[DeadLetter]) -> bool:
+        """Forget a batch."""
+        await asyncio.sleep(0)
+        mine = await super().settle(lease, letters)
+        await asyncio.sleep(0)
+        return mine
+
+    async def bury(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep letters."""
+        await asyncio.sleep(0)
+        await super().bury(letters)
+        await asyncio.sleep(0)
+
+    async def retire(self, lane: str) -> bool:
+        """Forget a lane."""
+        await asyncio.sleep(0)
+        outlives = await super().retire(lane)
+        await asyncio.sleep(0)
+        return outlives
 
 
 def in_turn(*acts: Act, then: Act = YES) -> Callable[[Asked], Act]:

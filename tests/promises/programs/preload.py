@@ -17,16 +17,13 @@ from types import FrameType
 from asyncsdk import AsyncAnalytics, RudderStack
 
 url, LOOP, ENDING = sys.argv[1:]
-if LOOP == "uvloop":
-    from uvloop import run
-else:
-    from asyncio import run
-
 logging.basicConfig(format="%(levelname)s %(message)s", level="WARNING")
 logging.getLogger("asyncio").setLevel("ERROR")
 
 # The application, loaded once: its client is made here, and is already called.
-client = AsyncAnalytics(RudderStack("KEY", url, name="there"), flush_interval=0, flush_at=100)
+client = AsyncAnalytics(
+    RudderStack("KEY", url, name="there"), flush_interval=0, flush_at=100, exit_drain=30
+)
 for number in range(50):
     client.track("master", user_id="u", properties={"n": number})
 
@@ -39,17 +36,33 @@ async def serve(worker: int) -> None:
         client.track(f"worker {worker}", user_id="u", properties={"n": number})
         if number % 10 == 0:
             await asyncio.sleep(0.001)
-    print("serving", flush=True)
+    tell("serving")
     await stop.wait()
     if ENDING == "closes":
         await client.shutdown()
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """Make a loop of the kind that was asked for."""
+    if LOOP == "uvloop":
+        import uvloop
+
+        return uvloop.new_event_loop()
+    return asyncio.new_event_loop()
+
+
+def tell(text: str) -> None:
+    """Write a line for whoever started this."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def fork(worker: int) -> int:
     """Start a worker; return its process id."""
     child = os.fork()
     if child == 0:
-        run(serve(worker))
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(serve(worker))
         sys.exit(0)
     return child
 
@@ -64,13 +77,13 @@ def main() -> None:
     workers = [fork(worker) for worker in range(3)]
     signal.signal(signal.SIGTERM, end)
     try:
-        print("watching", flush=True)
+        tell("watching")
         time.sleep(60)
     finally:
         for worker in workers:
             os.kill(worker, signal.SIGTERM)
         codes = [os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) for worker in workers]
-        print(codes, flush=True)
+        tell(f"{codes}")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Prints the port once it listens.
 """
 
 import logging
-import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -25,6 +24,7 @@ clients = [
     AsyncAnalytics(
         RudderStack("KEY", url, name=f"there-{number}"),
         flush_interval=0,
+        exit_drain=30,
         handle_signals="signals" in words,
     )
     for number in range(3 if "three" in words else 1)
@@ -38,10 +38,7 @@ async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         for client in clients:
             await stack.enter_async_context(client)
         yield
-        print("handlers", [signal.getsignal(number) for number in _SIGNALS], flush=True)
 
-
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 app = FastAPI(lifespan=lifespan if "lifespan" in words else None)
 
@@ -62,7 +59,7 @@ async def awaited(number: int) -> list[str]:
 async def slow(number: int) -> list[str]:
     """Be at work when the signal comes."""
     say("begun", number)
-    print("at work", flush=True)
+    tell("at work")
     await anyio.sleep(0.3)
     return say("done", number)
 
@@ -74,12 +71,17 @@ def say(name: str, number: int) -> list[str]:
     ]
 
 
+def tell(text: str) -> None:
+    """Write a line for whoever started this."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Serve until told to end."""
     with socket.create_server(("127.0.0.1", 0)) as door:
-        print(f"port {door.getsockname()[1]} is it", flush=True)
+        tell(f"port {door.getsockname()[1]} is it")
         uvicorn.Server(uvicorn.Config(app, log_level="error")).run(sockets=[door])
-    print("main ends", flush=True)
 
 
 if __name__ == "__main__":
