@@ -75,7 +75,7 @@ class Lane:
         self.pace: Pace = Pace(width=self.options.concurrency)
         self.trusted: bool = False  # it has delivered since it last stood still
         self.last_error: DeliveryError | None = None
-        self.last_error_at = -math.inf  # on the loop's clock
+        self.last_error_at: float = -math.inf  # on the loop's clock
         self.at_exit: bool = False  # no thread can be started any more
         self.packer: Packer = Packer()
         self._in_flight = 0

@@ -1,11 +1,12 @@
 """Loops: calls before the first one, between them, and on two at once."""
 
+import signal
 import textwrap
 
 import pytest
 
 from asyncsdk.collector import Collector, Fault
-from tests.promises.children import LOOPS, WHOLE_WAY, numbers, run
+from tests.promises.children import LOOPS, WHOLE_WAY, numbers, program, run, started
 
 pytestmark = WHOLE_WAY
 
@@ -144,29 +145,33 @@ async def test_the_end_of_asyncio_run_delivers_what_waits(loop: str) -> None:
 @LOOPS
 async def test_what_the_end_of_asyncio_run_could_not_deliver_is_the_next_runs(loop: str) -> None:
     """What if the server hangs then? `exit_drain` seconds at the most; the events are kept."""
-    async with Collector(faults=[Fault(kind="hang", times=1)]) as collector:
-        ended = await run(
-            """
-            client = make(exit_drain=0.3)
-            async def first():
-                for number in range(30):
-                    track(client, number)
-                await asyncio.sleep(0.05)
-            async def second():
-                for number in range(30, 40):
-                    track(client, number)
-                await client.shutdown()
-            began = time.monotonic()
-            run(first())
-            took = time.monotonic() - began
-            print(client.pending, 0.3 <= took < 10)
-            run(second())
-            print(client.pending)
-            """,
-            collector.url,
-            loop=loop,
-        )
-        assert ended == (0, "30 True\n0\n", "")
+    source = """
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+        client = make(exit_drain=0.5)
+        async def first():
+            for number in range(30):
+                track(client, number)
+            await asyncio.sleep(0.05)
+        async def second():
+            for number in range(30, 40):
+                track(client, number)
+            await client.shutdown()
+        began = time.monotonic()
+        run(first())
+        took = time.monotonic() - began
+        print(client.pending, 0.5 <= took < 10, flush=True)
+        signal.sigwait({signal.SIGUSR1})
+        run(second())
+        print(client.pending)
+        """
+    async with (
+        Collector(faults=[Fault(kind="hang")]) as collector,
+        started(*program(source, collector.url, loop=loop)) as child,
+    ):
+        await child.until("\n")
+        collector.script()
+        child.send(signal.SIGUSR1)
+        assert await child.ended() == (0, "30 True\n0\n", "")
         assert numbers(collector.events) == list(range(40))
 
 
