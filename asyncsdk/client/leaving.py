@@ -20,6 +20,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -127,12 +128,21 @@ class Leaving:
         """Events that are not settled."""
         return self._runner.pending
 
-    def at_exit(self) -> int:
-        """Deliver what can be delivered in `exit_drain` seconds; return what could not."""
+    @property
+    def exit_drain(self) -> float:
+        """Seconds that the exit may take for this client."""
+        return min(self._settings.exit_drain, _LONGEST_EXIT)
+
+    def at_exit(self, most: float) -> int:
+        """Deliver what can be delivered in `exit_drain` seconds; return what could not.
+
+        Args:
+            most: Seconds that are left for this client.
+        """
         if self._asked or not self._runner.pending:
             return 0
         self._asked = True
-        seconds = min(self._settings.exit_drain, _LONGEST_EXIT)
+        seconds = min(self.exit_drain, most)
         if seconds > 0:
             self._use_no_threads(seconds)
             self._drain(seconds)
@@ -177,10 +187,18 @@ class Leaving:
 
 
 def _at_exit() -> None:
+    """Drain every client; all together take no longer than the one that may take longest."""
+    clients = [client for client in _clients if client.pending]
+    until = time.monotonic() + max((client.exit_drain for client in clients), default=0.0)
     lost = 0
-    for client in list(_clients):
+    for number, client in enumerate(clients):
+        share = (until - time.monotonic()) / (len(clients) - number)
         try:
-            lost += client.at_exit()
+            lost += client.at_exit(max(share, 0.0))
+        except KeyboardInterrupt:
+            # Somebody does not want to wait.
+            lost += sum(one.pending for one in clients[number:])
+            break
         except Exception as error:  # noqa: BLE001 - the last resort must not raise into the exit
             lost += client.pending
             sys.stderr.write(f"asyncsdk: the exit drain failed ({type(error).__name__})\n")
