@@ -353,13 +353,15 @@ class Store(Protocol):
     async def settle(self, lease: Lease, letters: Sequence[DeadLetter]) -> bool:
         """Forget the batch and keep *letters*, both or neither.
 
+        Cancelling this leaves both done or neither; settling it again is right in both cases.
+
         Returns:
             False if the lease was lost: another one owns the batch now.
         """
         ...
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
-        """Keep *letters* of events whose batch goes on."""
+        """Keep *letters* of events whose batch goes on; the same letter twice is one letter."""
         ...
 
     def dead_letters(self, lane: str | None = None) -> AsyncIterator[DeadLetter]:

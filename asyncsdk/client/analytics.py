@@ -350,15 +350,19 @@ class AsyncAnalytics(Calls):
         """Put dead letters back to the end of the queue, with their ids; return how many.
 
         They are tried as if they were new; each counts as accepted once more. What does not fit
-        into the queue stays a dead letter.
+        into the queue stays a dead letter. Cancelling this does not stop it in the middle.
 
         Args:
             message_ids: Which; none means all.
             destination: The name of one; None for all.
         """
         self._runner.start()
+        wanted = frozenset(message_ids) or None
+        return await self._runner.undivided(self._replay(wanted, destination))
+
+    async def _replay(self, wanted: frozenset[str] | None, destination: str | None) -> int:
         store = self._settings.store
-        letters = await store.exhume(destination, frozenset(message_ids) or None)
+        letters = await store.exhume(destination, wanted)
         names = {lane.name for lane in self._lanes}
         left = [letter for letter in letters if letter.destination not in names]
         for lane in self._lanes:

@@ -13,7 +13,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 import anyio
 
@@ -24,6 +25,8 @@ from asyncsdk.errors import ClientClosedError, ConfigurationError, DeliveryError
 from asyncsdk.receipts import FlushResult, State, Statistics, add_up
 from asyncsdk.reporting import Reporter
 from asyncsdk.seams import Transport
+
+T = TypeVar("T")
 
 running_loop: Callable[[], asyncio.AbstractEventLoop | None] = asyncio._get_running_loop  # noqa: SLF001
 
@@ -58,6 +61,7 @@ class Runner:
         self._run: Run | None = None
         self._ending: asyncio.Task[FlushResult] | None = None
         self._last = FlushResult()
+        self._undivided: set[asyncio.Task[Any]] = set()
         self.on_start: Callable[[], None] = _nothing
 
     @property
@@ -164,6 +168,13 @@ class Runner:
             forget()
         for lane in self._lanes:
             lane.after_fork()
+
+    async def undivided(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do *work* to its end, even if whoever waits for it is cancelled meanwhile."""
+        task = asyncio.create_task(work)
+        self._undivided.add(task)
+        task.add_done_callback(self._undivided.discard)
+        return await asyncio.shield(task)
 
     async def flush(self, timeout: float | None) -> FlushResult:
         """Wait as `AsyncAnalytics.flush` says."""

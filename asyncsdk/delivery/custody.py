@@ -35,6 +35,10 @@ class Custody:
         size = sum(chunk.size for chunk in chunks)
         return Batch(key=key, route=chunks[0].route, events=events, size=size)
 
+    def holds(self, key: str) -> bool:
+        """Say whether the batch of *key* has events that are not settled."""
+        return key in self._chunks
+
     def count_older(self, key: str, moment: float) -> int:
         """Return how many events at a batch's front came before *moment*, to the chunk."""
         count = 0

@@ -235,6 +235,9 @@ class Run:
             await self._deliver()
 
     async def _drop_the_rest(self) -> None:
+        with anyio.move_on_after(_CLOSING, shield=True):
+            for lane in self._lanes:
+                await lane.closer.finish(lane)
         self._count_the_rest()
         with anyio.move_on_after(_CLOSING, shield=True):
             for lane in self._lanes:

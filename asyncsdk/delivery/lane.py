@@ -20,6 +20,7 @@ import anyio
 from msgspec import structs
 
 from asyncsdk.batching import count_fitting, room_for
+from asyncsdk.delivery.closing import Closer
 from asyncsdk.delivery.custody import Custody, derive_key
 from asyncsdk.delivery.packing import Packer
 from asyncsdk.delivery.parcels import Parcel
@@ -71,7 +72,8 @@ class Lane:
         self.door: Door = Door(self.options, self.room, self._budget, self._evicted)
         self.ledger: Ledger = self.door.ledger
         self.custody: Custody = Custody(self.door)
-        # This is all that changes, with the door and the custody; the lane's loop writes it.
+        self.closer: Closer = Closer()
+        # This is all that changes, with the door, the custody and the closer; the lane's loop writes it.
         self.pace: Pace = Pace(width=self.options.concurrency)
         self.trusted: bool = False  # it has delivered since it last stood still
         self.last_error: DeliveryError | None = None
@@ -103,6 +105,7 @@ class Lane:
         while True:
             try:
                 self._in_flight = 0
+                await self.closer.finish(self)
                 await self.store.recover(self.name)
                 async with asyncio.TaskGroup() as group:
                     await self._run_tasks(group)
@@ -143,7 +146,8 @@ class Lane:
                     self._next = await self.door.queue.get()
                 self._forming = self._form()
             batch = self._forming
-            await self.store.append(self.name, batch)
+            if self.custody.holds(batch.key):  # else it was delivered before we were interrupted
+                await self.store.append(self.name, batch)
             self._forming = None
             if not self._deliver:
                 self.custody.settle(batch, 0, len(batch.events), STORED)
@@ -328,6 +332,7 @@ class Lane:
         The lane's tasks have ended. What other threads have left meanwhile stays for the next run.
         """
         self._forming = self._next = None
+        self.closer.clear(self)
         self.custody.clear()
         count = self.door.drop_all(dropped(reason))
         if count:

@@ -13,14 +13,14 @@ lane next calls the store's `recover`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-import anyio
 from msgspec import structs
 
-from asyncsdk.delivery.parcels import Parcel, Part, whole, without
+from asyncsdk.delivery.closing import insist
+from asyncsdk.delivery.parcels import Parcel, whole, without
 from asyncsdk.errors import (
     DeliveryError,
     HTTPStatusError,
@@ -34,11 +34,6 @@ from asyncsdk.seams import DeadLetter, Fate, Lease, Verdict
 
 if TYPE_CHECKING:
     from asyncsdk.delivery.lane import Lane
-
-T = TypeVar("T")
-
-#: Seconds between attempts of a store that fails in the middle of settling.
-_STORE_PAUSE = 1.0
 
 
 class Hunt:
@@ -151,7 +146,7 @@ async def _settle(
     """Settle what the verdict settles; a hunt's lone refusals wait for its end."""
     for ranges in step.delivered:
         outcome = structs.replace(DELIVERED, status=verdict.status, answer=verdict.answer)
-        await _close(lane, parcel.slice([ranges]), outcome, ())
+        await lane.closer.close(lane, parcel.slice([ranges]), outcome, ())
         if trip.hunt is not None:
             trip.hunt.proved = True
     for ranges in step.rejected:
@@ -229,7 +224,7 @@ async def _in_vain(lane: Lane, trip: Trip, hunt: Hunt, started: float) -> None:
 async def _reject(lane: Lane, guilty: Parcel, verdict: Verdict, attempts: int) -> None:
     error = error_of(verdict, lane.name)
     outcome = Outcome(State.REJECTED, _why(verdict), verdict.status, error)
-    await _close(lane, guilty, outcome, _letters(lane, guilty, outcome, attempts))
+    await lane.closer.close(lane, guilty, outcome, _letters(lane, guilty, outcome, attempts))
     lane.reporter.say(
         f"rejected {lane.name}",
         f"{lane.name}: {{count}} events were refused for good ({short(verdict)}); "
@@ -273,7 +268,7 @@ async def _give_up(lane: Lane, trip: Trip, verdict: Verdict, attempts: int) -> N
 
 async def _bury(lane: Lane, parcel: Parcel, verdict: Verdict, attempts: int) -> None:
     outcome = Outcome(State.DEAD, _why(verdict), verdict.status, error_of(verdict, lane.name))
-    await _close(lane, parcel, outcome, _letters(lane, parcel, outcome, attempts))
+    await lane.closer.close(lane, parcel, outcome, _letters(lane, parcel, outcome, attempts))
     _tell_end(lane, "exhausted", parcel.count, verdict, attempts)
 
 
@@ -300,48 +295,8 @@ async def _put_back(lane: Lane, trip: Trip) -> None:
     for lease in reversed(trip.leases):
         if lease.progress.open:
             lease.progress.attempts = 0
-            await _insist(lane, partial(lane.store.give_back, lease))
+            await insist(lane, partial(lane.store.give_back, lease))
             lane.custody.new_round(lease.batch)
-
-
-async def _close(
-    lane: Lane, parcel: Parcel, outcome: Outcome, letters: Sequence[DeadLetter]
-) -> None:
-    """Settle the events of *parcel*, first in the store, then in the books."""
-    for part in parcel.parts:
-        mine = letters[: part.stop - part.start]
-        letters = letters[part.stop - part.start :]
-        await _close_part(lane, part, outcome, mine)
-
-
-async def _close_part(
-    lane: Lane, part: Part, outcome: Outcome, letters: Sequence[DeadLetter]
-) -> None:
-    lease = part.lease
-    left = without(lease.progress.open, part.start, part.stop)
-    if left:
-        if letters:
-            await _insist(lane, partial(lane.store.bury, letters))
-        lease.progress.open = left
-        await _insist(lane, partial(lane.store.note, lease))
-    else:
-        await _insist(lane, partial(lane.store.settle, lease, letters))
-    lane.custody.settle(lease.batch, part.start, part.stop, outcome)
-    if not left:
-        lane.custody.forget(lease.batch.key)
-
-
-async def _insist(lane: Lane, write: Callable[[], Awaitable[T]]) -> T:
-    """Write to the store until it works: the verdict is known and is not asked for again."""
-    while True:
-        try:
-            return await write()
-        except Exception as error:  # noqa: BLE001 - a store may fail in any way
-            lane.reporter.say(
-                f"store {lane.name}",
-                f"{lane.name}: the store failed ({type(error).__name__}); trying again",
-            )
-            await anyio.sleep(_STORE_PAUSE)
 
 
 def _letters(lane: Lane, parcel: Parcel, outcome: Outcome, attempts: int) -> Sequence[DeadLetter]:

@@ -7,7 +7,7 @@ and merges into larger batches.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import islice, takewhile
 
@@ -47,7 +47,7 @@ class MemoryStore:
         self._max_letter_bytes = max_letter_bytes
         # This is all that changes.
         self._shelves: dict[str, _Shelf] = {}
-        self._letters: deque[DeadLetter] = deque()
+        self._letters: OrderedDict[DeadLetter, None] = OrderedDict()
         self._letter_bytes = 0
 
     async def run(self, *, ready: Callable[[], None]) -> None:
@@ -107,18 +107,19 @@ class MemoryStore:
         return mine
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
-        """Keep *letters*, within the bounds."""
+        """Keep *letters*, each once, within the bounds."""
         for letter in letters:
-            self._letters.append(letter)
-            self._letter_bytes += len(letter.data)
+            if letter not in self._letters:
+                self._letters[letter] = None
+                self._letter_bytes += len(letter.data)
         while len(self._letters) > self._max_letters or self._letter_bytes > self._max_letter_bytes:
-            self._letter_bytes -= len(self._letters.popleft().data)
+            letter, _ = self._letters.popitem(last=False)
+            self._letter_bytes -= len(letter.data)
 
     def forget(self, lane: str) -> None:
         """Start empty in a forked child."""
         self._shelves.pop(lane, None)
-        self._letters = deque(one for one in self._letters if one.destination != lane)
-        self._letter_bytes = sum(len(one.data) for one in self._letters)
+        self._take_out([one for one in self._letters if one.destination == lane])
 
     async def retire(self, lane: str) -> bool:
         """Forget the lane's batches: nothing here outlives the run."""
@@ -141,10 +142,13 @@ class MemoryStore:
             if (lane is None or letter.destination == lane)
             and (message_ids is None or letter.message_id in message_ids)
         ]
-        gone = {id(letter) for letter in out}
-        self._letters = deque(letter for letter in self._letters if id(letter) not in gone)
-        self._letter_bytes -= sum(len(letter.data) for letter in out)
+        self._take_out(out)
         return out
+
+    def _take_out(self, letters: Sequence[DeadLetter]) -> None:
+        for letter in letters:
+            del self._letters[letter]
+            self._letter_bytes -= len(letter.data)
 
     def _shelf(self, lane: str) -> _Shelf:
         return self._shelves.setdefault(lane, _Shelf())

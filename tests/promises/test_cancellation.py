@@ -88,7 +88,7 @@ CONDITIONS = st.builds(
     concurrency=st.sampled_from([1, 1, 3]),
     flush_at=st.integers(1, 6),
     requeue=st.booleans(),
-    unhurried=st.just(value=False),
+    unhurried=st.booleans(),
 )
 
 
@@ -276,7 +276,7 @@ def live(conditions: Conditions, acts: list[Act], deeds: list[tuple[str, float]]
         runner.run(_live(conditions, acts, deeds))
 
 
-@pytest.mark.parametrize("unhurried", [False], ids=["memory"])
+@pytest.mark.parametrize("unhurried", [False, True], ids=["memory", "unhurried"])
 @pytest.mark.parametrize(
     ("acts", "deeds"),
     [
@@ -326,6 +326,32 @@ def test_a_client_whose_tasks_were_all_cancelled_goes_on_with_the_next_call(befo
         track(analytics, 1)
         await asyncio.sleep(20)
         assert gateway.arrived() == [0, 1]
+        assert (await analytics.shutdown()).pending == 0
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(main())
+
+
+@pytest.mark.parametrize("before", range(8))
+def test_a_replay_that_is_cancelled_loses_no_letter(before: int) -> None:
+    """What happens when whoever replays is cancelled? The letters are put back all the same."""
+
+    async def main() -> None:
+        """Let two events die, replay them, and cancel that after some steps."""
+        gateway = Gateway(in_turn(DOWN))
+        analytics = client(gateway, max_retries=0, flush_at=2, store=Unhurried())
+        track(analytics, 0)
+        await track(analytics, 1)
+        await analytics.flush(60)
+        assert analytics.statistics().dead == 2
+        replay = asyncio.create_task(analytics.replay())
+        await steps(before)
+        replay.cancel()
+        await steps(10)
+        letters = [letter async for letter in analytics.dead_letters()]
+        await analytics.flush(60)
+        assert len(letters) + len(gateway.arrived()) == 2
+        assert replay.cancelled() or replay.result() == 2
         assert (await analytics.shutdown()).pending == 0
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:

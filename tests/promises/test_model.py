@@ -73,7 +73,7 @@ ACTS = st.sampled_from(
     ]
 )
 HOSTS = st.sampled_from(["a", "b"])
-OVERFLOW = st.sampled_from(["drop_newest", "raise"])
+OVERFLOW = st.sampled_from(["drop_newest", "drop_oldest", "raise"])
 
 
 class Street(RuleBasedStateMachine):

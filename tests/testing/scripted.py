@@ -183,6 +183,15 @@ class Unhurried(MemoryStore):
         await super().bury(letters)
         await asyncio.sleep(0)
 
+    async def exhume(
+        self, lane: str | None, message_ids: frozenset[str] | None
+    ) -> list[DeadLetter]:
+        """Take letters out."""
+        await asyncio.sleep(0)
+        letters = await super().exhume(lane, message_ids)
+        await asyncio.sleep(0)
+        return letters
+
     async def retire(self, lane: str) -> bool:
         """Forget a lane."""
         await asyncio.sleep(0)
