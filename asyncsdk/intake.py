@@ -60,6 +60,8 @@ class Door:
         self._room = room
         self._budget = budget
         self._on_evict = on_evict
+        self._max_events = options.max_queue_events
+        self._max_bytes = options.max_queue_bytes
         # A chunk never outgrows one request.
         self._seal_at = min(options.flush_at, room.events)
         # This is all that changes; the owner's loop writes it, other threads only append to
@@ -109,15 +111,26 @@ class Door:
             self._timer = None
         self._loop = None
 
-    def admit(self, encoded: Encoded, place: Place) -> None:
-        """Take one event into the open chunk.
+    def take(self, encoded: Encoded, place: Place) -> bool:
+        """Take one event into the open chunk if the bounds allow it; return whether they do.
 
-        The caller has asked `fits`, and has called `drain` if others `left` something.
+        The caller has called `drain` if others `left` something.
         """
-        chunk = self._chunk
+        if not self.fits(len(encoded.data)):
+            return False
+        self.admit(encoded, place)
+        return True
+
+    def admit(self, encoded: Encoded, place: Place) -> None:
+        """Take one event into the open chunk; the caller has asked `fits`."""
         data = encoded.data
         size = len(data)
-        if chunk is None or not self._goes_into(chunk, encoded.route, size):
+        chunk = self._chunk
+        if (
+            chunk is None
+            or chunk.size + size + (len(chunk.events) + 1) * chunk.overhead > self._room.bytes
+            or chunk.route != encoded.route
+        ):
             chunk = self._open(encoded.route)
         events = chunk.events
         fates = chunk.fates
@@ -133,10 +146,6 @@ class Door:
         self._budget.used += size
         if len(events) >= self._seal_at:
             self.seal()
-
-    def _goes_into(self, chunk: Chunk, route: str, size: int) -> bool:
-        used = chunk.size + size + (len(chunk.events) + 1) * chunk.overhead
-        return chunk.route == route and used <= self._room.bytes
 
     def _open(self, route: str) -> Chunk:
         self.seal()
@@ -287,11 +296,11 @@ class Door:
             events: How many they are.
             others: Bytes that other lanes are to take at the same time.
         """
-        options = self._options
+        budget = self._budget
         return (
-            self.held_events + len(self.left) + events <= options.max_queue_events
-            and self.held_bytes + self.left_bytes + size <= options.max_queue_bytes
-            and self._budget.used + self._budget.left + size + others <= self._budget.limit
+            self.held_events + len(self.left) + events <= self._max_events
+            and self.held_bytes + self.left_bytes + size <= self._max_bytes
+            and budget.used + budget.left + size + others <= budget.limit
         )
 
     def could_ever_fit(self, size: int) -> bool:

@@ -48,11 +48,11 @@ class Outside:
 
     def stamp(self) -> tuple[str, str]:
         """Return a fresh message id and the time as ``2026-11-21T09:00:00.000Z``."""
+        known, prefix, next_number, text = self._now
         ms = time.time_ns() // 1_000_000
-        now = self._now
-        if now.ms != ms:
-            now = self._turn(ms)
-        return f"{now.id_prefix}{now.next_number():07x}", now.text
+        if known != ms:
+            _, prefix, next_number, text = self._turn(ms)
+        return f"{prefix}{next_number():07x}", text
 
     def now(self) -> str:
         """Return the time as ``2026-11-21T09:00:00.000Z``."""

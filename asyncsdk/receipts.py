@@ -192,19 +192,16 @@ _WEIGHT = (
 )
 
 
-class Receipt:
+class Receipt(Struct, frozen=True, eq=False, weakref=True):
     """Tell what became of one call.
 
     Awaiting it returns it: that yields to the loop now and then and never waits for the network.
     ``await receipt.delivered()`` waits for the answer.
     """
 
-    __slots__ = ("_desk", "_places", "message_id")
-
-    def __init__(self, message_id: str, places: list[Place], desk: Desk) -> None:
-        self.message_id: str = message_id
-        self._places = places
-        self._desk = desk
+    message_id: str
+    _places: list[Place]
+    _desk: Desk
 
     @property
     def state(self) -> State:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Unpack
@@ -13,23 +13,24 @@ from asyncsdk.client.binding import Binding
 from asyncsdk.client.calls import Calls
 from asyncsdk.client.checking import (
     Bound,
-    apply_common,
     bound_to,
     calling_place,
     check_whole,
     inherit,
     merged,
+    read_given,
     recheck,
-    refuse_unknown,
-    same_id,
 )
+from asyncsdk.client.gate import Call, is_plain, read_usual
 from asyncsdk.client.leaving import Leaving
 from asyncsdk.client.posting import (
-    Posting,
     apply_hooks,
     base_context,
     check_room,
-    take_or_drop,
+    clean_up,
+    encode_as_it_is,
+    take,
+    tell_coerced,
 )
 from asyncsdk.client.running import Runner, running_loop
 from asyncsdk.client.settings import Options, read
@@ -37,24 +38,14 @@ from asyncsdk.client.waiting import Desk
 from asyncsdk.delivery.lane import Lane
 from asyncsdk.errors import ConfigurationError, ValidationError
 from asyncsdk.intake import Budget
-from asyncsdk.messages import (
-    Event,
-    Id,
-    Kind,
-    Message,
-    Object,
-    check_id,
-    check_object,
-    check_optional_text,
-    check_text,
-    properties_of,
-)
+from asyncsdk.messages import Id, Message, Object
 from asyncsdk.options import resolve
 from asyncsdk.outside import Outside
 from asyncsdk.receipts import FlushResult, Place, Receipt, Statistics, dropped
 from asyncsdk.reporting import Reporter, logger
 from asyncsdk.seams import DeadLetter, Destination, Encoded, Unsupported
 from asyncsdk.transports import AiohttpTransport
+from asyncsdk.wire.values import Coerced
 
 
 class AsyncAnalytics(Calls):
@@ -103,7 +94,9 @@ class AsyncAnalytics(Calls):
             )
             for destination in destinations
         ]
+        self._may_refuse = any(lane.options.overflow == "raise" for lane in self._lanes)
         self._base_context = base_context(settings)
+        self._base_is_plain = is_plain(self._base_context)
         self._runner = Runner(self._lanes, settings, transport, self._reporter)
         self._desk = Desk(self._lanes, self._runner)
         self._leaving = Leaving(self._lanes, self._runner, settings, self._reporter)
@@ -132,73 +125,82 @@ class AsyncAnalytics(Calls):
 
     # The way of a call.
 
-    def _say(self, kind: Kind, common: Mapping[str, Any], **own: Any) -> Receipt:
-        refuse_unknown(common)
+    def _say(self, call: Call, given: dict[str, Any]) -> Receipt:
         message_id, now = self._outside.stamp()
-        message = Message(kind, message_id, now)
         try:
-            self._fill(message, dict(common), own)
-            return self._post(message)
+            usual = read_usual(call, given, message_id, now)
+            if usual is not None:
+                return self._post(usual, plain=True)
+            message = Message(call.kind, message_id, now)
+            self._read(message, call, given)
+            return self._post(message, plain=False)
         except ValidationError as error:
             if self._settings.invalid == "raise":
                 raise
-            self._reporter.once(f"invalid {calling_place()}", f"{calling_place()}: {error}")
-            return self._turned_away(message, "invalid")
+            place = calling_place()
+            self._reporter.once(f"invalid {place}", f"{place}: {error}")
+            return self._turned_away(message_id, "invalid")
 
-    def _fill(self, message: Message, common: dict[str, Any], own: dict[str, Any]) -> None:
-        """Check the arguments and put them into *message*."""
-        self._unite_ids(message.type, common, own)
-        for name, value in own.items():
-            if value is not None:
-                _CHECK[name](name, value)
-                setattr(message, name, value)
-        if apply_common(message, common):
-            self._say_naive()
-        if isinstance(message.event, Event):
-            _unpack(message, message.event)
+    def _read(self, message: Message, call: Call, given: dict[str, Any]) -> None:
+        """Read what was *given* into *message*, the careful way."""
+        if read_given(message, call, given):
+            place = calling_place()
+            self._reporter.once(
+                f"naive {place}", f"{place}: a timestamp without a zone was read as UTC (said once)"
+            )
+
+    def _post(self, message: Message, *, plain: bool) -> Receipt:
+        """Complete a read *message* and give it to its lanes; *plain* values need no second look."""
         bound = bound_to(self)
         if bound is not None:
             inherit(message, bound)
+            plain = plain and bound.plain
         if self._base_context is not None:
             message.context = merged(self._base_context, message.context)
+            plain = plain and self._base_is_plain
         check_whole(message)
-
-    def _unite_ids(self, kind: Kind, common: dict[str, Any], own: dict[str, Any]) -> None:
-        """Put the other words for the user's id where `user_id` is."""
-        named = own if kind in ("identify", "alias") else common
-        for word, source in (("external_id", common), ("distinct_id", own)):
-            if word in source:
-                named["user_id"] = same_id(word, named.get("user_id"), source.pop(word))
-
-    def _say_naive(self) -> None:
-        place = calling_place()
-        self._reporter.once(
-            f"naive {place}", f"{place}: a timestamp without a zone was read as UTC (said once)"
-        )
-
-    def _post(self, message: Message) -> Receipt:
         settings = self._settings
         if settings.before_send:
             kept, reason = apply_hooks(message, settings.before_send, self._reporter)
             if kept is None:
-                return self._turned_away(message, reason)
-            message = kept
+                return self._turned_away(message.message_id, reason)
+            message, plain = kept, False
             if not self._still_right(message):
-                return self._turned_away(message, "hook_failed")
-        posting = Posting(message, strict=settings.strict, reporter=self._reporter)
-        found: list[tuple[Lane, Encoded]] = []
-        skipped: list[tuple[Lane, Unsupported]] = []
+                return self._turned_away(message.message_id, "hook_failed")
+        return self._hand_over(message.message_id, self._encode(message, plain=plain))
+
+    def _encode(self, message: Message, *, plain: bool) -> list[Encoded | None]:
+        """Encode *message* for each lane, in their order; None where the system has no form."""
+        found: list[Encoded | None] = []
         for lane in self._lanes:
-            encoded = posting.encode(lane)
+            encoded = encode_as_it_is(lane.destination, message, plain=plain)
+            if not isinstance(encoded, Encoded):
+                return self._encode_what_is_left(message, found, plain=plain)
+            found.append(encoded)
+        return found
+
+    def _encode_what_is_left(
+        self, message: Message, found: list[Encoded | None], *, plain: bool
+    ) -> list[Encoded | None]:
+        """Go on where a lane has no form for *message*, or its values must be cleaned up first."""
+        coerced: list[Coerced] = []
+        reason = ""
+        for lane in self._lanes[len(found) :]:
+            encoded = encode_as_it_is(lane.destination, message, plain=plain)
+            if encoded is None:
+                message, more = clean_up(message, strict=self._settings.strict)
+                coerced += more
+                plain = True
+                encoded = lane.destination.encode(message)
             if isinstance(encoded, Unsupported):
-                skipped.append((lane, encoded))
-            else:
-                found.append((lane, encoded))
-        if skipped:
-            self._skip(skipped, found)
-        if posting.coerced:
-            posting.tell([lane for lane, _ in found])
-        return self._hand_over(message.message_id, found)
+                reason = encoded.reason
+            found.append(encoded if isinstance(encoded, Encoded) else None)
+        if reason:
+            self._skip(found, reason)
+        if coerced:
+            lanes = [lane for lane, encoded in zip(self._lanes, found, strict=True) if encoded]
+            tell_coerced(coerced, lanes, self._reporter)
+        return found
 
     def _still_right(self, message: Message) -> bool:
         """Say whether hooks left an event that may be sent: without an id it would poison others."""
@@ -209,37 +211,41 @@ class AsyncAnalytics(Calls):
             return False
         return True
 
-    def _skip(
-        self, skipped: list[tuple[Lane, Unsupported]], found: list[tuple[Lane, Encoded]]
-    ) -> None:
-        if not found:
-            raise ValidationError(skipped[0][1].reason)
-        for lane, _ in skipped:
-            lane.ledger.note("unsupported")
+    def _skip(self, found: list[Encoded | None], reason: str) -> None:
+        """Count the call as unsupported where no form was *found*; somebody must have one."""
+        if not any(found):
+            raise ValidationError(reason)
+        for lane, encoded in zip(self._lanes, found, strict=True):
+            if encoded is None:
+                lane.ledger.note("unsupported")
 
-    def _hand_over(self, message_id: str, found: list[tuple[Lane, Encoded]]) -> Receipt:
+    def _hand_over(self, message_id: str, found: list[Encoded | None]) -> Receipt:
         """Give the event to its lanes' doors, as the owner of the loop or from outside."""
-        if not self._settings.enabled:
-            return Receipt(
-                message_id, [self._drop(lane, "disabled") for lane, _ in found], self._desk
-            )
         runner = self._runner
         loop = runner.loop
         owner = (loop is not None and running_loop() is loop) or runner.here()
-        if runner.closed:
-            return Receipt(
-                message_id, [self._drop(lane, "closed") for lane, _ in found], self._desk
-            )
-        check_room(found)
-        places = [
-            take_or_drop(lane, encoded, owner=owner, drop=self._drop) for lane, encoded in found
-        ]
+        if runner.closed or not self._settings.enabled:
+            reason = "disabled" if not self._settings.enabled else "closed"
+            return self._turned_away(message_id, reason, found)
+        if self._may_refuse:
+            check_room(self._lanes, found)
+        places: list[Place] = []
+        for lane, encoded in zip(self._lanes, found, strict=True):
+            if encoded is not None:
+                place = Place(lane.name)
+                if not take(lane, encoded, place, owner=owner):
+                    place = self._drop(lane, "queue_full")
+                places.append(place)
         return Receipt(message_id, places, self._desk)
 
-    def _turned_away(self, message: Message, reason: str) -> Receipt:
-        """Return the receipt of an event that no lane gets, for *reason*."""
-        places = [self._drop(lane, reason) for lane in self._lanes]
-        return Receipt(message.message_id, places, self._desk)
+    def _turned_away(
+        self, message_id: str, reason: str, found: Sequence[Encoded | None] | None = None
+    ) -> Receipt:
+        """Return the receipt of an event that no lane gets, of those with a form for it, or of all."""
+        lanes = self._lanes
+        if found is not None:
+            lanes = [lane for lane, encoded in zip(lanes, found, strict=True) if encoded]
+        return Receipt(message_id, [self._drop(lane, reason) for lane in lanes], self._desk)
 
     def _drop(self, lane: Lane, reason: str) -> Place:
         lane.ledger.turn_away(reason)
@@ -408,35 +414,3 @@ def _check_destinations(destinations: tuple[Destination, ...]) -> None:
                 f"destinations: two are named {name}; give one of them another name="
             )
         names.add(name)
-
-
-def _check_event(field: str, value: object) -> None:
-    if not isinstance(value, Event):
-        check_text(field, value)
-
-
-def _check_flag(field: str, value: object) -> None:
-    if not isinstance(value, bool):
-        raise ValidationError(f"{field}: True or False is needed, this is {type(value).__name__}")
-
-
-_CHECK = {
-    "event": _check_event,
-    "properties": check_object,
-    "traits": check_object,
-    "flags": check_object,
-    "user_id": check_id,
-    "group_id": check_id,
-    "previous_id": check_id,
-    "name": check_optional_text,
-    "category": check_optional_text,
-    "group_type": check_optional_text,
-    "send_feature_flags": _check_flag,
-    "disable_geoip": _check_flag,
-}
-
-
-def _unpack(message: Message, event: Event) -> None:
-    """Turn a typed *event* into its name and its properties."""
-    message.properties = {**properties_of(event), **(message.properties or {})}
-    message.event = event.event_name

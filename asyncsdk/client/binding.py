@@ -11,6 +11,7 @@ from typing import TypeVar
 from msgspec import structs
 
 from asyncsdk.client.checking import BOUND, Bound, bound_to, check_bound, merge
+from asyncsdk.client.gate import is_plain
 from asyncsdk.wire.values import own_copy
 
 OwnerT = TypeVar("OwnerT")
@@ -27,7 +28,10 @@ class Binding(AbstractContextManager[OwnerT]):
         self._owner = owner
         # A later change of the caller's objects must not show in later calls.
         self._bound = structs.replace(
-            bound, context=own_copy(bound.context), groups=own_copy(bound.groups)
+            bound,
+            context=own_copy(bound.context),
+            groups=own_copy(bound.groups),
+            plain=is_plain(bound.context) and is_plain(bound.groups),
         )
         self._tokens: list[Token[Mapping[int, Bound]]] = []  # this is all that changes
 

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from typing import Any, Unpack
 
 from asyncsdk.client.checking import Common, CommonWithUser
-from asyncsdk.messages import Event, Id, Kind, Object
+from asyncsdk.client.gate import (
+    ALIAS,
+    CAPTURE,
+    GROUP,
+    GROUP_IDENTIFY,
+    IDENTIFY,
+    PAGE,
+    SCREEN,
+    TRACK,
+    Call,
+)
+from asyncsdk.messages import Event, Id, Object
 from asyncsdk.receipts import Receipt
 
 
@@ -32,7 +42,7 @@ class Calls(ABC):
             ValidationError: An argument breaks a rule (with ``invalid="raise"``).
             QueueFullError: The queue is full (with ``overflow="raise"``).
         """
-        return self._say("track", common, event=event, properties=properties)
+        return self._say(TRACK, {"event": event, "properties": properties, **common})
 
     def identify(
         self,
@@ -52,7 +62,7 @@ class Calls(ABC):
             ValidationError: An argument breaks a rule (with ``invalid="raise"``).
             QueueFullError: The queue is full (with ``overflow="raise"``).
         """
-        return self._say("identify", common, user_id=user_id, traits=traits)
+        return self._say(IDENTIFY, {"user_id": user_id, "traits": traits, **common})
 
     def page(
         self,
@@ -74,7 +84,9 @@ class Calls(ABC):
             ValidationError: An argument breaks a rule (with ``invalid="raise"``).
             QueueFullError: The queue is full (with ``overflow="raise"``).
         """
-        return self._say("page", common, name=name, category=category, properties=properties)
+        return self._say(
+            PAGE, {"name": name, "category": category, "properties": properties, **common}
+        )
 
     def screen(
         self,
@@ -96,7 +108,9 @@ class Calls(ABC):
             ValidationError: An argument breaks a rule (with ``invalid="raise"``).
             QueueFullError: The queue is full (with ``overflow="raise"``).
         """
-        return self._say("screen", common, name=name, category=category, properties=properties)
+        return self._say(
+            SCREEN, {"name": name, "category": category, "properties": properties, **common}
+        )
 
     def group(
         self,
@@ -118,7 +132,9 @@ class Calls(ABC):
             ValidationError: An argument breaks a rule (with ``invalid="raise"``).
             QueueFullError: The queue is full (with ``overflow="raise"``).
         """
-        return self._say("group", common, group_id=group_id, traits=traits, group_type=group_type)
+        return self._say(
+            GROUP, {"group_id": group_id, "traits": traits, "group_type": group_type, **common}
+        )
 
     def group_identify(
         self,
@@ -139,13 +155,8 @@ class Calls(ABC):
             ValidationError: An argument breaks a rule, or no destination has such a call.
             QueueFullError: The queue is full (with ``overflow="raise"``).
         """
-        return self._say(
-            "group_identify",
-            common,
-            group_type=group_type,
-            group_id=group_key,
-            properties=properties,
-        )
+        given = {"group_type": group_type, "group_id": group_key, "properties": properties}
+        return self._say(GROUP_IDENTIFY, {**given, **common})
 
     def alias(
         self,
@@ -167,7 +178,9 @@ class Calls(ABC):
             ValidationError: An argument breaks a rule (with ``invalid="raise"``).
             QueueFullError: The queue is full (with ``overflow="raise"``).
         """
-        return self._say("alias", common, user_id=user_id, previous_id=previous_id, traits=traits)
+        return self._say(
+            ALIAS, {"user_id": user_id, "previous_id": previous_id, "traits": traits, **common}
+        )
 
     def capture(
         self,
@@ -197,17 +210,16 @@ class Calls(ABC):
             ValidationError: An argument breaks a rule (with ``invalid="raise"``).
             QueueFullError: The queue is full (with ``overflow="raise"``).
         """
-        return self._say(
-            "track",
-            common,
-            distinct_id=distinct_id,
-            event=event,
-            properties=properties,
-            flags=flags,
-            send_feature_flags=send_feature_flags,
-            disable_geoip=disable_geoip,
-        )
+        given = {
+            "event": event,
+            "distinct_id": distinct_id,
+            "properties": properties,
+            "flags": flags,
+            "send_feature_flags": send_feature_flags,
+            "disable_geoip": disable_geoip,
+        }
+        return self._say(CAPTURE, {**given, **common})
 
     @abstractmethod
-    def _say(self, kind: Kind, common: Mapping[str, Any], **own: Any) -> Receipt:
-        """Take a call of *kind* with its *common* keywords and its *own* arguments."""
+    def _say(self, call: Call, given: dict[str, Any]) -> Receipt:
+        """Take a *call* and all that it was *given*; the dict is the taker's own."""

@@ -12,10 +12,13 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from asyncsdk.client.gate import Call
 from asyncsdk.errors import ValidationError
 from asyncsdk.messages import (
     Consent,
+    Event,
     Id,
+    Kind,
     Message,
     Object,
     check_consent,
@@ -23,6 +26,7 @@ from asyncsdk.messages import (
     check_object,
     check_optional_text,
     check_text,
+    properties_of,
 )
 from asyncsdk.wire.ids import id_text, number_text
 from asyncsdk.wire.times import read_timestamp
@@ -65,11 +69,12 @@ class CommonWithUser(Common, total=False):
     user_id: Id | None
 
 
-KEYWORDS = frozenset(CommonWithUser.__annotations__) | frozenset(Common.__annotations__)
-
-
 class Bound(Struct, frozen=True):
-    """What `bind` lends to the calls inside it; None lends nothing."""
+    """What `bind` lends to the calls inside it; None lends nothing.
+
+    Attributes:
+        plain: Whether all of it is plain JSON values.
+    """
 
     user_id: Id | None = None
     anonymous_id: Id | None = None
@@ -77,6 +82,7 @@ class Bound(Struct, frozen=True):
     context: Object | None = None
     groups: Object | None = None
     consent: Consent | None = None
+    plain: bool = False
 
 
 # One variable for all clients, keyed by client: context variables are never collected.
@@ -115,6 +121,7 @@ def merge(outer: Bound | None, inner: Bound) -> Bound:
         merged(outer.context, inner.context),
         merged(outer.groups, inner.groups),
         outer.consent if inner.consent is None else inner.consent,
+        outer.plain and inner.plain,
     )
 
 
@@ -130,38 +137,45 @@ def merged(under: Object | None, over: Object | None) -> Object | None:
         ) from None
 
 
-def refuse_unknown(common: Mapping[str, object]) -> None:
-    """Refuse keywords that no call takes.
-
-    Raises:
-        TypeError: Naming the first of them, as Python itself does.
-    """
-    if not KEYWORDS.issuperset(common):
-        unknown = sorted(common.keys() - KEYWORDS)[0]
-        raise TypeError(f"got an unexpected keyword argument {unknown!r}")
-
-
-def apply_common(message: Message, common: Mapping[str, Any]) -> bool:
-    """Check the common keywords of a call and put them into *message*.
+def read_given(message: Message, call: Call, given: dict[str, Any]) -> bool:
+    """Check what a call was *given*, one by one, and put it into *message*.
 
     Returns:
         Whether a time without a zone was read as UTC.
 
     Raises:
+        TypeError: A keyword that the call does not take, as Python itself says it.
         ValidationError: Naming field, rule and the value's type.
     """
-    naive = False
-    for name, value in common.items():
-        if value is None:
-            continue
-        if name == "timestamp":
-            message.timestamp, naive = read_timestamp(value)
-        elif name == "message_id":
-            message.message_id = _message_id(value) or message.message_id
-        else:
+    unknown = sorted(given.keys() - call.takes)
+    if unknown:
+        raise TypeError(f"got an unexpected keyword argument {unknown[0]!r}")
+    for word in ("external_id", "distinct_id"):
+        if word in given:
+            given["user_id"] = same_id(word, given.get("user_id"), given.pop(word))
+    for name, value in given.items():
+        if value is not None and name in _CHECK:
             _CHECK[name](name, value)
             setattr(message, name, value)
+    if isinstance(message.event, Event):
+        _unpack(message, message.event)
+    return _read_stamps(message, given.get("message_id"), given.get("timestamp"))
+
+
+def _read_stamps(message: Message, message_id: object, timestamp: object) -> bool:
+    """Read the caller's own id and time; say whether the time's zone was missing."""
+    if message_id is not None:
+        message.message_id = _message_id(message_id) or message.message_id
+    if timestamp is None:
+        return False
+    message.timestamp, naive = read_timestamp(timestamp)
     return naive
+
+
+def _unpack(message: Message, event: Event) -> None:
+    """Turn a typed *event* into its name and its properties."""
+    message.properties = {**properties_of(event), **(message.properties or {})}
+    message.event = event.event_name
 
 
 def _message_id(value: object) -> str:
@@ -175,14 +189,35 @@ def _message_id(value: object) -> str:
     return value if isinstance(value, str) else number_text(cast(float, value))
 
 
+def _check_event(field: str, value: object) -> None:
+    if not isinstance(value, Event):
+        check_text(field, value)
+
+
+def _check_flag(field: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise ValidationError(f"{field}: True or False is needed, this is {type(value).__name__}")
+
+
 _CHECK: dict[str, Callable[[str, object], None]] = {
-    "user_id": check_id,
-    "anonymous_id": check_id,
-    "session_id": check_id,
+    "event": _check_event,
+    "properties": check_object,
+    "traits": check_object,
     "context": check_object,
     "integrations": check_object,
     "groups": check_object,
+    "flags": check_object,
     "consent": check_consent,
+    "user_id": check_id,
+    "anonymous_id": check_id,
+    "session_id": check_id,
+    "group_id": check_id,
+    "previous_id": check_id,
+    "name": check_optional_text,
+    "category": check_optional_text,
+    "group_type": check_optional_text,
+    "send_feature_flags": _check_flag,
+    "disable_geoip": _check_flag,
 }
 
 
@@ -224,13 +259,10 @@ def recheck(message: Message) -> None:
         ValidationError: It could not be sent, or would have the rest of its batch refused.
     """
     for name, check in _CHECK.items():
-        check(name, getattr(message, name))
-    check_object("properties", message.properties)
-    check_object("traits", message.traits)
-    check_id("group_id", message.group_id)
-    check_id("previous_id", message.previous_id)
-    for name in ("event", "name", "category", "group_type"):
-        check_optional_text(name, getattr(message, name))
+        value = getattr(message, name)
+        if value is not None and name != "event":
+            check(name, value)
+    check_optional_text("event", message.event)
     if message.timestamp is not None:
         message.timestamp, _ = read_timestamp(message.timestamp)
     check_whole(message)
@@ -242,9 +274,15 @@ def check_whole(message: Message) -> None:
     Raises:
         ValidationError: Something that its kind needs is missing.
     """
-    kind = message.type
-    if kind == "track" and not message.event:
-        raise ValidationError("event: a text that is not empty is needed")
+    if message.type == "track":  # first, and without detours: nearly all of them are
+        if not message.event:
+            raise ValidationError("event: a text that is not empty is needed")
+        check_somebody(message)
+    else:
+        _check_other(message, message.type)
+
+
+def _check_other(message: Message, kind: Kind) -> None:
     if kind == "group_identify":
         check_text("group_type", message.group_type)
     elif kind != "alias":

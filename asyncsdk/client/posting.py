@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import platform
 from asyncio import CancelledError
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import structs
@@ -21,7 +21,7 @@ from asyncsdk.errors import QueueFullError, ValidationError
 from asyncsdk.messages import Message
 from asyncsdk.receipts import Place
 from asyncsdk.reporting import Reporter
-from asyncsdk.seams import Encoded, Unsupported
+from asyncsdk.seams import Destination, Encoded, Unsupported
 from asyncsdk.wire.encoding import looks_foreign
 from asyncsdk.wire.values import Coerced, clean, own_copy
 
@@ -99,7 +99,7 @@ def _call(hook: Hook, message: Message) -> Message | None:
     raise TypeError("a before_send hook must return a Message or None")
 
 
-def cleaned(message: Message, *, strict: bool) -> tuple[Message, list[Coerced]]:
+def clean_up(message: Message, *, strict: bool) -> tuple[Message, list[Coerced]]:
     """Return *message* with plain JSON values only, and the leaves that had to go as text.
 
     Raises:
@@ -122,57 +122,50 @@ def cleaned(message: Message, *, strict: bool) -> tuple[Message, list[Coerced]]:
     return structs.replace(message, **plain), coerced
 
 
-class Posting:
-    """Encode one message for several lanes, cleaning it up at most once."""
+def encode_as_it_is(
+    destination: Destination, message: Message, *, plain: bool
+) -> Encoded | Unsupported | None:
+    """Return the event in the system's form, or None if something in it must be cleaned up first.
 
-    def __init__(self, message: Message, *, strict: bool, reporter: Reporter) -> None:
-        self._message = message
-        self._strict = strict
-        self._reporter = reporter
-        # This is all that changes.
-        self._clean = False
-        self.coerced: list[Coerced] = []
-
-    def encode(self, lane: Lane) -> Encoded | Unsupported:
-        """Return the event in the form of the lane's system.
-
-        Raises:
-            ValidationError: A value cannot be carried and `strict` says so.
-        """
-        encode = lane.destination.encode
-        try:
-            encoded = encode(self._message)
-            if self._clean or isinstance(encoded, Unsupported) or not looks_foreign(encoded.data):
-                return encoded
-        except Exception:  # noqa: BLE001, S110 - what a foreign object raises is met below
-            pass
-        self._message, self.coerced = cleaned(self._message, strict=self._strict)
-        self._clean = True
-        return encode(self._message)
-
-    def tell(self, lanes: Sequence[Lane]) -> None:
-        """Count and name what went as text."""
-        for lane in lanes:
-            lane.ledger.note("coerced", len(self.coerced))
-        worst = self.coerced[0]
-        self._reporter.say(
-            "coerced",
-            f"{worst.place}: {worst.type} was sent as text, for JSON cannot carry it; {{count}} such "
-            "values since the last line (strict=True refuses them)",
-            count=len(self.coerced),
-        )
+    Args:
+        destination: The system.
+        message: The event.
+        plain: Whether its values are known to be plain: their bytes need no second look.
+    """
+    try:
+        encoded = destination.encode(message)
+        if not plain and isinstance(encoded, Encoded) and looks_foreign(encoded.data + b"}"):
+            return None
+    except Exception:  # noqa: BLE001 - what a foreign object raises is met by cleaning up
+        return None
+    return encoded
 
 
-def check_room(fitting: Sequence[tuple[Lane, Encoded]]) -> None:
+def tell_coerced(coerced: Sequence[Coerced], lanes: Sequence[Lane], reporter: Reporter) -> None:
+    """Count and name what went as text."""
+    for lane in lanes:
+        lane.ledger.note("coerced", len(coerced))
+    worst = coerced[0]
+    reporter.say(
+        "coerced",
+        f"{worst.place}: {worst.type} was sent as text, for JSON cannot carry it; {{count}} such "
+        "values since the last line (strict=True refuses them)",
+        count=len(coerced),
+    )
+
+
+def check_room(lanes: Sequence[Lane], found: Sequence[Encoded | None]) -> None:
     """Refuse the event before any lane takes it, if one that is full wants to be told.
 
     Raises:
         QueueFullError: Naming the lane, its bound and when to come back.
     """
-    total = sum(len(encoded.data) for _, encoded in fitting)
-    for lane, encoded in fitting:
-        size = len(encoded.data)
-        if lane.options.overflow != "raise" or lane.door.fits(size, others=total - size):
+    sizes = [0 if encoded is None else len(encoded.data) for encoded in found]
+    total = sum(sizes)
+    for lane, encoded, size in zip(lanes, found, sizes, strict=True):
+        if encoded is None or lane.options.overflow != "raise":
+            continue
+        if lane.door.fits(size, others=total - size):
             continue
         lane.ledger.note("refused")
         view = lane.view()
@@ -187,41 +180,44 @@ def check_room(fitting: Sequence[tuple[Lane, Encoded]]) -> None:
         )
 
 
-def take_or_drop(
-    lane: Lane, encoded: Encoded, *, owner: bool, drop: Callable[[Lane, str], Place]
-) -> Place:
-    """Give the event to the lane's door, or drop it as `overflow` says."""
+def take(lane: Lane, encoded: Encoded, place: Place, *, owner: bool) -> bool:
+    """Give the event to the lane's door; return whether `overflow` lets it in."""
     door = lane.door
     size = len(encoded.data)
-    if owner and door.left:
-        door.drain()
-    if not door.fits(size) and not _makes_room(lane, size, owner=owner):
-        return drop(lane, "queue_full")
-    place = Place(lane.name)
-    if owner:
-        door.admit(encoded, place)
-    else:
-        door.leave(encoded, place)
-        if door.unclaimed:
-            lane.reporter.once(
-                "no loop",
-                f"{len(door.left)} events wait, for this client has never met a running event loop; "
-                "start it on one (async with, or await start()), or use SyncAnalytics in a program "
-                "without asyncio",
-            )
     if lane.warn_event_bytes is not None and size > lane.warn_event_bytes:
-        lane.reporter.say(
-            f"large {lane.name}",
-            f"{lane.name}: an event of {size} bytes is larger than the {lane.warn_event_bytes} "
-            "that the system documents; it is sent, and may be refused",
-        )
-    return place
-
-
-def _makes_room(lane: Lane, size: int, *, owner: bool) -> bool:
-    if lane.options.overflow != "drop_oldest" or not lane.door.could_ever_fit(size):
-        return False
+        _warn_of_size(lane, size)
     if owner:
-        return lane.door.make_room(size)
-    # The owner makes room when it drains; until then the same bounds hold for what is left.
-    return lane.door.fits_left(size)
+        if door.left:
+            door.drain()
+        return door.take(encoded, place) or (_makes_room(lane, size) and door.take(encoded, place))
+    if not door.fits(size) and not _fits_later(lane, size):
+        return False
+    door.leave(encoded, place)
+    if door.unclaimed:
+        lane.reporter.once(
+            "no loop",
+            f"{len(door.left)} events wait, for this client has never met a running event loop; "
+            "start it on one (async with, or await start()), or use SyncAnalytics in a program "
+            "without asyncio",
+        )
+    return True
+
+
+def _warn_of_size(lane: Lane, size: int) -> None:
+    lane.reporter.say(
+        f"large {lane.name}",
+        f"{lane.name}: an event of {size} bytes is larger than the {lane.warn_event_bytes} "
+        "that the system documents; it is sent, and may be refused",
+    )
+
+
+def _makes_room(lane: Lane, size: int) -> bool:
+    """Let the oldest go if `overflow` says so and that helps."""
+    oldest_goes = lane.options.overflow == "drop_oldest"
+    return oldest_goes and lane.door.could_ever_fit(size) and lane.door.make_room(size)
+
+
+def _fits_later(lane: Lane, size: int) -> bool:
+    """Whether the owner will make room when it drains; until then bounds hold for what is left."""
+    oldest_goes = lane.options.overflow == "drop_oldest"
+    return oldest_goes and lane.door.could_ever_fit(size) and lane.door.fits_left(size)

@@ -172,14 +172,16 @@ class RudderStack:
             return Unsupported("RudderStack has no group_identify; call group() with an id")
         if kind == "alias" and not (message.user_id and message.previous_id):
             return Unsupported("alias: RudderStack needs user_id and previous_id")
+        user_id = message.user_id
+        anonymous_id = message.anonymous_id
         event = _Event(
             kind,
             "server",
             _context(message),
             message.message_id,
             message.original_timestamp,
-            id_text(message.user_id),
-            id_text(message.anonymous_id),
+            user_id if type(user_id) is str else id_text(user_id),
+            None if anonymous_id is None else id_text(anonymous_id),
             message.event,
             message.properties,
             message.traits,

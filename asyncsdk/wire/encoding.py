@@ -1,8 +1,9 @@
 """Encoding: an event becomes bytes at the door; what JSON cannot carry is cleaned up first.
 
-The fast path is one call of msgspec, a check that what came out is JSON, and a look for the few
-values that msgspec writes in another form than ours (date-times, durations, raw line breaks).
-Only if one of them finds something, the slow path of `values` walks the event.
+Most events are known to be plain when they come here, and one call of msgspec is all. Of others it
+is checked that what came out is JSON, and none of the few values is in it that msgspec writes in
+another form than ours (date-times, durations, raw line breaks). Only if that finds something, the
+slow path of `values` walks the event.
 """
 
 from __future__ import annotations
@@ -29,28 +30,30 @@ class Unencodable(Exception):
 
 
 def encode(value: Any) -> bytes:
-    """Encode *value* as JSON.
+    """Encode *value* as JSON; `looks_foreign` says whether what came out is.
 
     Raises:
-        Unencodable: msgspec refuses something in it, or writes what is not JSON (a decimal that
-            is no number, a decimal as a key, raw JSON that is none).
+        Unencodable: msgspec refuses something in it.
     """
     try:
-        data = _ENCODER.encode(value)
-        _CHECK(data)
-        if not data.isascii():
-            data.decode()  # raw JSON may hold bytes that are no UTF-8
+        return _ENCODER.encode(value)
     except Exception as error:  # noqa: BLE001 - foreign objects may raise anything when touched
         raise Unencodable(type(error).__name__) from None
-    return data
 
 
 def looks_foreign(data: bytes) -> bool:
-    """Say whether *data* may hold a value in another form than ours.
+    """Say whether *data* is no JSON, or may hold a value in another form than ours.
 
-    A mere text that looks like one says so too: that costs the slow path, which leaves texts as
-    they are, and nothing else.
+    No JSON: a decimal that is no number, or is a key; raw JSON that is none, or holds bytes that
+    are no UTF-8. A mere text that looks like another form says so too: that costs the slow path,
+    which leaves texts as they are, and nothing else.
     """
+    try:
+        _CHECK(data)
+        if not data.isascii():
+            data.decode()
+    except ValueError:
+        return True
     return b"\n" in data or _OTHER_TIME(data) is not None or _DURATION(data) is not None
 
 

@@ -12,7 +12,7 @@ import pytest
 import asyncsdk
 from asyncsdk import AnalyticsError, DeadLetter, FlushResult, Outcome, State, Statistics
 from asyncsdk.client.calls import Calls
-from asyncsdk.client.checking import KEYWORDS
+from asyncsdk.client.checking import CommonWithUser
 from asyncsdk.client.settings import Options, Settings
 from asyncsdk.collector import Fault, Summary
 from asyncsdk.options import LaneOptions
@@ -90,7 +90,7 @@ def test_a_call_is_in_an_example(name: str) -> None:
     assert f".{name}(" in RUN
 
 
-@pytest.mark.parametrize("name", sorted(KEYWORDS))
+@pytest.mark.parametrize("name", sorted(CommonWithUser.__annotations__))
 def test_a_common_keyword_is_in_an_example(name: str) -> None:
     """Each keyword is shown at work."""
     assert re.search(rf"\b{name}=", RUN)

@@ -1,0 +1,125 @@
+"""The gate: what nearly every call looks like, recognised in one step.
+
+msgspec converts a call's arguments to the types below, all the way down, in half a microsecond. What
+passes and comes out unchanged is right and holds plain JSON values only, so it needs neither the
+checks one by one nor a second look at its bytes. What does not pass is not wrong: it goes the
+careful way, which reads ids, times and objects of every kind, and has the words for what it refuses.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeAlias
+
+from msgspec import Meta, Struct, convert
+
+from asyncsdk.messages import Kind, Message
+
+# An infinite decimal equals an infinite float, but would be written as it is.
+_Finite: TypeAlias = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
+_Scalar: TypeAlias = bool | int | _Finite | str | None
+# Deeper ones are rare, and go the careful way. msgspec has no types that contain themselves.
+_Plain1: TypeAlias = _Scalar | list[_Scalar] | dict[str, _Scalar]
+_Plain2: TypeAlias = _Scalar | list[_Plain1] | dict[str, _Plain1]
+_Plain3: TypeAlias = _Scalar | list[_Plain2] | dict[str, _Plain2]
+_Plain4: TypeAlias = _Scalar | list[_Plain3] | dict[str, _Plain3]
+_Object: TypeAlias = dict[str, _Plain4] | None
+
+# Numbers beyond these lose digits in JavaScript; whoever has such ids gives texts.
+_WHOLE = 2**53
+_Id: TypeAlias = str | Annotated[int, Meta(ge=-_WHOLE, le=_WHOLE)] | None
+_Text: TypeAlias = Annotated[str, Meta(min_length=1)]
+
+
+class UsualMessage(Message):
+    """A message of which every value is of a usual type."""
+
+    user_id: _Id = None
+    anonymous_id: _Id = None
+    session_id: _Id = None
+    event: _Text | None = None
+    properties: _Object = None
+    context: _Object = None
+    integrations: _Object = None
+    traits: _Object = None
+    name: str | None = None
+    category: str | None = None
+    group_id: _Id = None
+    group_type: str | None = None
+    previous_id: _Id = None
+    groups: _Object = None
+    consent: bool | dict[str, bool] | None = None
+
+
+class Call(Struct, frozen=True):
+    """One of the client's calls.
+
+    Attributes:
+        kind: Of the messages that it makes.
+        usual: The names of what it usually is given.
+        takes: The names of all that it can be given.
+    """
+
+    kind: Kind
+    usual: frozenset[str]
+    takes: frozenset[str]
+
+
+_COMMON = ("user_id", "anonymous_id", "session_id", "context", "integrations", "groups", "consent")
+_READ = ("external_id", "timestamp", "message_id")
+
+
+def _call(kind: Kind, own: Sequence[str], *more: str) -> Call:
+    usual = frozenset((*_COMMON, *own))
+    return Call(kind, usual, usual.union(_READ, more))
+
+
+TRACK = _call("track", ("event", "properties"))
+CAPTURE = _call(
+    "track",
+    ("event", "properties"),
+    "distinct_id",
+    "flags",
+    "send_feature_flags",
+    "disable_geoip",
+)
+IDENTIFY = _call("identify", ("traits",))
+PAGE = _call("page", ("name", "category", "properties"))
+SCREEN = _call("screen", ("name", "category", "properties"))
+GROUP = _call("group", ("group_id", "traits", "group_type"))
+GROUP_IDENTIFY = _call("group_identify", ("group_type", "group_id", "properties"))
+ALIAS = _call("alias", ("previous_id", "traits"))
+
+
+def read_usual(call: Call, given: Mapping[str, Any], message_id: str, now: str) -> Message | None:
+    """Return the message of what a call was *given*, or None if something in it is not usual.
+
+    What is not usual is not wrong: it goes the careful way, which also has the words for mistakes.
+    """
+    if not call.usual.issuperset(given):
+        return None
+    try:
+        message = convert(
+            {"type": call.kind, "message_id": message_id, "original_timestamp": now, **given},
+            UsualMessage,
+        )
+        return message if _is_unchanged(message, given) else None
+    except Exception:  # noqa: BLE001 - foreign objects may raise anything when touched
+        return None
+
+
+def _is_unchanged(message: Message, given: Mapping[str, Any]) -> bool:
+    """Say whether every object came out as it went in: a decimal, say, passes for a float."""
+    return (
+        (message.properties is None or bool(message.properties == given["properties"]))
+        and (message.context is None or bool(message.context == given["context"]))
+        and (message.traits is None or bool(message.traits == given["traits"]))
+        and (message.integrations is None or bool(message.integrations == given["integrations"]))
+        and (message.groups is None or bool(message.groups == given["groups"]))
+    )
+
+
+def is_plain(value: Any) -> bool:
+    """Say whether *value*, an object or None, holds plain JSON values only."""
+    return read_usual(IDENTIFY, {"traits": value}, "", "") is not None
