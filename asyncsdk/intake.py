@@ -15,24 +15,10 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from asyncsdk.backlog import Backlog, Chunk
 from asyncsdk.options import LaneOptions
 from asyncsdk.receipts import Fates, Ledger, Outcome, Place, dropped
 from asyncsdk.seams import Encoded, Room
-
-
-class Chunk:
-    """Events sealed together; without a key they may still merge with their neighbours."""
-
-    __slots__ = ("events", "fates", "key", "opened", "overhead", "route", "size")
-
-    def __init__(self, route: str, opened: float, overhead: int, *, key: str = "") -> None:
-        self.route: str = route
-        self.key: str = key  # of a batch that comes back; it merges with nobody
-        self.opened: float = opened  # seconds of the loop's clock
-        self.overhead: int = overhead  # bytes that each event costs beside its own
-        self.events: list[bytes] = []
-        self.size: int = 0  # bytes of the events alone
-        self.fates: Fates = Fates()
 
 
 class Budget:
@@ -80,13 +66,14 @@ class Door:
         self._shut = ""  # the reason for which whatever is left is turned away
         self._claimed = False  # whether a loop has ever come for what lies here
         self._closed = False  # this run is ending: what is left waits for the next one
-        self.queue: asyncio.Queue[Chunk] = asyncio.Queue()
+        self.queue: Backlog = Backlog()
 
     # The owner's side.
 
     def bind(self, loop: asyncio.AbstractEventLoop) -> None:
         """Belong to *loop* from now on; what waits moves along."""
-        waiting, self.queue = self.queue, asyncio.Queue()
+        waiting, self.queue = self.queue, Backlog(loop)
+        waiting.close()
         while not waiting.empty():
             self.queue.put_nowait(waiting.get_nowait())
         self._loop = loop
@@ -109,6 +96,7 @@ class Door:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self.queue.close()
         self._loop = None
 
     def take(self, encoded: Encoded, place: Place) -> bool:
@@ -218,7 +206,7 @@ class Door:
         while not self.queue.empty() and not self.fits(size):
             chunk = self.queue.get_nowait()
             self.drop_chunk(chunk, dropped("queue_full"))
-            evicted += len(chunk.events)
+            evicted += chunk.fates.size
         return evicted
 
     def readmit(self, route: str, events: list[bytes], key: str) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from asyncsdk.intake import Chunk, Door
+from asyncsdk.backlog import Chunk
+from asyncsdk.intake import Door
 from asyncsdk.receipts import Fates, Outcome
 from asyncsdk.seams import Batch
 
@@ -29,9 +30,9 @@ class Custody:
         self._chunks[key] = [chunk.fates for chunk in chunks]
         self._born[key] = [chunk.opened for chunk in chunks]
         if len(chunks) == 1:
-            events = chunks[0].events
+            events = chunks[0].unfold()
         else:
-            events = [event for chunk in chunks for event in chunk.events]
+            events = [event for chunk in chunks for event in chunk.unfold()]
         size = sum(chunk.size for chunk in chunks)
         return Batch(key=key, route=chunks[0].route, events=events, size=size)
 

@@ -19,6 +19,7 @@ import math
 import anyio
 from msgspec import structs
 
+from asyncsdk.backlog import Chunk
 from asyncsdk.batching import count_fitting, room_for
 from asyncsdk.delivery.closing import Closer
 from asyncsdk.delivery.custody import Custody, derive_key
@@ -26,7 +27,7 @@ from asyncsdk.delivery.packing import Packer
 from asyncsdk.delivery.parcels import Parcel
 from asyncsdk.delivery.sending import error_of, send_for_ever, short
 from asyncsdk.errors import DeliveryError
-from asyncsdk.intake import Budget, Chunk, Door
+from asyncsdk.intake import Budget, Door
 from asyncsdk.options import LaneOptions
 from asyncsdk.outside import Bell, Outside
 from asyncsdk.receipts import STORED, Fates, LaneStatistics, Ledger, dropped
@@ -159,10 +160,10 @@ class Lane:
         chunks = [self._next]
         self._next = None
         queue = self.door.queue
-        events, size = len(chunks[0].events), chunks[0].size
+        events, size = chunks[0].fates.size, chunks[0].size
         while not queue.empty() and not chunks[0].key:
             chunk = queue.get_nowait()
-            events += len(chunk.events)
+            events += chunk.fates.size
             size += chunk.size
             apart = chunk.route != chunks[0].route or bool(chunk.key)
             if apart or count_fitting(((0, 0), (events, size)), self.room) < 2:

@@ -1,51 +1,16 @@
 """Packing: bodies are compressed in the loop if that takes under half a millisecond.
 
-A thread costs 0.1 ms of CPU, so a small body never pays for one. isal is used when installed: it
-is several times faster than zlib and packs better at its level 1.
+A thread costs 0.1 ms of CPU, so a small body never pays for one.
 """
 
 from __future__ import annotations
 
 import sys
-import zlib
-from collections.abc import Callable
-from typing import Protocol
 
 import anyio
 import anyio.to_thread
 
-#: Bytes that are compressed within half a millisecond; measured, `research/performance`.
-ISAL_IN_LOOP = 500_000
-ZLIB_IN_LOOP = 100_000
-
-#: zlib's code for a gzip header and trailer around the stream.
-_GZIP = 16 + zlib.MAX_WBITS
-
-
-class _Compressor(Protocol):
-    def compress(self, data: bytes, /) -> bytes: ...
-
-    def flush(self) -> bytes: ...
-
-
-def gzip_zlib(body: bytes) -> bytes:
-    """Return *body* as gzip, by zlib at level 1."""
-    press: _Compressor = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
-    return press.compress(body) + press.flush()
-
-
-def find_gzip() -> tuple[Callable[[bytes], bytes], int]:
-    """Return the best gzip function at hand, and how many bytes it may do in the loop."""
-    try:
-        from isal import igzip
-    except ImportError:
-        return gzip_zlib, ZLIB_IN_LOOP
-
-    def gzip_isal(body: bytes) -> bytes:
-        packed: bytes = igzip.compress(body, 1, mtime=0)
-        return packed
-
-    return gzip_isal, ISAL_IN_LOOP
+from asyncsdk.wire.gzip import find_gzip
 
 
 class Packer:

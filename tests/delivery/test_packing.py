@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncsdk.delivery import packing
-from asyncsdk.delivery.packing import ISAL_IN_LOOP, ZLIB_IN_LOOP, Packer, find_gzip, gzip_zlib
+from asyncsdk.delivery.packing import Packer
+from asyncsdk.wire.gzip import ISAL_IN_LOOP, ZLIB_IN_LOOP, find_gzip, gzip_zlib
 
 BODY = json.dumps({"batch": [{"event": f"Item {n}", "userId": f"u-{n}"} for n in range(200)]})
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncsdk.intake import Budget, Chunk, Door
+from asyncsdk.backlog import Chunk
+from asyncsdk.intake import Budget, Door
 from asyncsdk.options import LaneOptions
 from asyncsdk.receipts import DELIVERED, Place, State, dropped
 from asyncsdk.seams import Encoded, Room
