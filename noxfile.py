@@ -74,6 +74,23 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """Send two million events through one client, with faults; not part of the default run."""
+    install(session, also=PACKAGE)
+    session.run("python", "-m", "benchmarks.soak", *session.posargs)
+
+
+@nox.session
+def peers(session: nox.Session) -> None:
+    """Compare what becomes of events with five clients; not part of the default run.
+
+    Each peer is installed into an environment of its own, on first use.
+    """
+    install(session, also=PACKAGE)
+    session.run("python", "-m", "benchmarks.peers", *session.posargs)
+
+
+@nox.session
 def audit(session: nox.Session) -> None:
     """Ask for known weaknesses of what users get; needs the network, no part of the default run."""
     install(session, "audit")
