@@ -80,6 +80,7 @@ class Lane:
         self.last_error: DeliveryError | None = None
         self.last_error_at: float = -math.inf  # on the loop's clock
         self.at_exit: bool = False  # no thread can be started any more
+        self.finishing: bool = False  # somebody waits for the end of this run
         self.packer: Packer = Packer()
         self._in_flight = 0
         self._next: Chunk | None = None  # taken from the queue, did not fit into the last batch
@@ -103,6 +104,7 @@ class Lane:
         """Deliver until cancelled; a crash is logged once and the lane starts again."""
         self.packer = Packer(in_loop=self.at_exit)
         self.pace = self.pace.hurried()
+        self.finishing = False
         while True:
             try:
                 self._in_flight = 0
@@ -236,7 +238,7 @@ class Lane:
             self.options,
             started=started,
             now=now,
-            spread=self.outside.spread(),
+            spread=self._spread(),
             retry_after=verdict.retry_after,
         )
         pause = max(self.pace.until - now, 0.0)
@@ -253,6 +255,11 @@ class Lane:
             failures=self.pace.failures,
             pause=pause,
         )
+
+    def _spread(self) -> float:
+        """Draw what moves a pause; while somebody waits for the end, it only shortens them."""
+        spread = self.outside.spread()
+        return -abs(spread) if self.finishing else spread
 
     def stop(self, reason: str, verdict: Verdict, started: float) -> None:
         """Stand still: the fault is not the events'. Probe later."""
@@ -319,6 +326,7 @@ class Lane:
     async def finish(self, deadline: float) -> None:
         """Deliver everything, until *deadline* on the loop's clock or until it is in vain."""
         began = self.now
+        self.finishing = True
         self.door.close()
         self.pace = self.pace.hurried()
         self._moved.ring()

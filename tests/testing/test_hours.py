@@ -174,6 +174,28 @@ async def test_a_shutdown_waits_out_a_servers_pause_or_gives_up_at_once() -> Non
         assert gateway.arrived() == arrived
 
 
+async def test_chance_only_shortens_the_pauses_of_a_shutdown() -> None:
+    """How long may the end of a program take when the server is dead? Never longer by bad luck."""
+    plain = [1.0, 2.0, 4.0]
+    longer = 0
+    for _ in range(30):
+        gateway = Gateway(lambda _: RESET)
+        analytics = AsyncAnalytics(destination(), transport=gateway, flush_at=1)
+        track(analytics, 1)
+        await analytics.shutdown()
+        assert len(gateway.asked) == 4
+        for pause, due in zip(gaps(gateway), plain, strict=True):
+            assert 0.75 * due - 1e-6 <= pause <= due + 1e-6
+        # In the next run pauses are drawn as ever.
+        gateway.script = in_turn(YES, then=RESET)
+        await track(analytics, 2).delivered()
+        track(analytics, 3)
+        await asyncio.sleep(10)
+        longer += any(pause > due for pause, due in zip(gaps(gateway)[-3:], plain, strict=True))
+        await analytics.shutdown(0)
+    assert longer > 5
+
+
 # What happens when the key is wrong?
 
 
