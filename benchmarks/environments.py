@@ -1,6 +1,6 @@
 """Environments: each peer in a virtual environment of its own, as its users install it.
 
-They are made on first use below `.nox/peers` and kept, until the requirement or its pinned
+They are made on first use below `.nox/of-peers` and kept, until the requirement or its pinned
 version changes. Our own environment stays free of them, and they of each other.
 """
 
@@ -28,7 +28,7 @@ PEERS = {
 #: What the programs that drive them need: workloads are decoded with it.
 _ALWAYS = ("msgspec",)
 
-_HOME = ROOT / ".nox" / "peers"
+_HOME = ROOT / ".nox" / "of-peers"
 _CONSTRAINTS = ROOT / "constraints.txt"
 
 
