@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeAlias
 
+import msgspec
 from msgspec import Meta, Struct, convert
 
 from asyncsdk.messages import Kind, Message
@@ -32,24 +33,28 @@ _Id: TypeAlias = str | Annotated[int, Meta(ge=-_WHOLE, le=_WHOLE)] | None
 _Text: TypeAlias = Annotated[str, Meta(min_length=1)]
 
 
-class UsualMessage(Message):
-    """A message of which every value is of a usual type."""
-
-    user_id: _Id = None
-    anonymous_id: _Id = None
-    session_id: _Id = None
-    event: _Text | None = None
-    properties: _Object = None
-    context: _Object = None
-    integrations: _Object = None
-    traits: _Object = None
-    name: str | None = None
-    category: str | None = None
-    group_id: _Id = None
-    group_type: str | None = None
-    previous_id: _Id = None
-    groups: _Object = None
-    consent: bool | dict[str, bool] | None = None
+# A message of which every value is of a usual type; the rest of it as in `Message`.
+_UsualMessage: type[Message] = msgspec.defstruct(
+    "_UsualMessage",
+    [
+        ("user_id", _Id, None),
+        ("anonymous_id", _Id, None),
+        ("session_id", _Id, None),
+        ("event", _Text | None, None),
+        ("properties", _Object, None),
+        ("context", _Object, None),
+        ("integrations", _Object, None),
+        ("traits", _Object, None),
+        ("name", str | None, None),
+        ("category", str | None, None),
+        ("group_id", _Id, None),
+        ("group_type", str | None, None),
+        ("previous_id", _Id, None),
+        ("groups", _Object, None),
+        ("consent", bool | dict[str, bool] | None, None),
+    ],
+    bases=(Message,),
+)
 
 
 class Call(Struct, frozen=True):
@@ -102,7 +107,7 @@ def read_usual(call: Call, given: Mapping[str, Any], message_id: str, now: str) 
     try:
         message = convert(
             {"type": call.kind, "message_id": message_id, "original_timestamp": now, **given},
-            UsualMessage,
+            _UsualMessage,
         )
         return message if _is_unchanged(message, given) else None
     except Exception:  # noqa: BLE001 - foreign objects may raise anything when touched
