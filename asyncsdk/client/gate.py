@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, cast
 
 import msgspec
 from msgspec import Meta, Struct, convert
@@ -34,26 +34,29 @@ _Text: TypeAlias = Annotated[str, Meta(min_length=1)]
 
 
 # A message of which every value is of a usual type; the rest of it as in `Message`.
-_UsualMessage: type[Message] = msgspec.defstruct(
-    "_UsualMessage",
-    [
-        ("user_id", _Id, None),
-        ("anonymous_id", _Id, None),
-        ("session_id", _Id, None),
-        ("event", _Text | None, None),
-        ("properties", _Object, None),
-        ("context", _Object, None),
-        ("integrations", _Object, None),
-        ("traits", _Object, None),
-        ("name", str | None, None),
-        ("category", str | None, None),
-        ("group_id", _Id, None),
-        ("group_type", str | None, None),
-        ("previous_id", _Id, None),
-        ("groups", _Object, None),
-        ("consent", bool | dict[str, bool] | None, None),
-    ],
-    bases=(Message,),
+_UsualMessage = cast(
+    "type[Message]",
+    msgspec.defstruct(
+        "_UsualMessage",
+        [
+            ("user_id", _Id, None),
+            ("anonymous_id", _Id, None),
+            ("session_id", _Id, None),
+            ("event", _Text | None, None),
+            ("properties", _Object, None),
+            ("context", _Object, None),
+            ("integrations", _Object, None),
+            ("traits", _Object, None),
+            ("name", str | None, None),
+            ("category", str | None, None),
+            ("group_id", _Id, None),
+            ("group_type", str | None, None),
+            ("previous_id", _Id, None),
+            ("groups", _Object, None),
+            ("consent", bool | dict[str, bool] | None, None),
+        ],
+        bases=(Message,),
+    ),
 )
 
 
@@ -116,13 +119,14 @@ def read_usual(call: Call, given: Mapping[str, Any], message_id: str, now: str) 
 
 def _is_unchanged(message: Message, given: Mapping[str, Any]) -> bool:
     """Say whether every object came out as it went in: a decimal, say, passes for a float."""
-    return (
-        (message.properties is None or bool(message.properties == given["properties"]))
-        and (message.context is None or bool(message.context == given["context"]))
-        and (message.traits is None or bool(message.traits == given["traits"]))
-        and (message.integrations is None or bool(message.integrations == given["integrations"]))
-        and (message.groups is None or bool(message.groups == given["groups"]))
+    unchanged: bool = (
+        (message.properties is None or message.properties == given["properties"])
+        and (message.context is None or message.context == given["context"])
+        and (message.traits is None or message.traits == given["traits"])
+        and (message.integrations is None or message.integrations == given["integrations"])
+        and (message.groups is None or message.groups == given["groups"])
     )
+    return unchanged
 
 
 def is_plain(value: Any) -> bool:
