@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
-from pathlib import Path
+from os.path import basename
 from typing import Any, TypedDict, cast
 from uuid import UUID
 
@@ -316,4 +316,4 @@ def calling_place() -> str:
         if frame.f_back is None:
             break
         frame = frame.f_back
-    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+    return f"{basename(frame.f_code.co_filename)}:{frame.f_lineno}"

@@ -32,7 +32,6 @@ from asyncsdk.client.settings import Settings
 from asyncsdk.delivery.lane import Lane
 from asyncsdk.reporting import Reporter
 from asyncsdk.transports.aio import AiohttpTransport
-from asyncsdk.transports.blocking import BlockingTransport
 from asyncsdk.transports.proxies import Proxies
 
 #: Seconds; an exit that is told to wait for ever waits this long.
@@ -176,6 +175,8 @@ class Leaving:
 
     def _use_no_threads(self, seconds: float) -> None:
         """Send with plain sockets from now on: at the exit no thread can be started any more."""
+        from asyncsdk.transports.blocking import BlockingTransport  # with http.client, seldom used
+
         for lane in self._lanes:
             lane.use_no_threads()
             if isinstance(lane.transport, AiohttpTransport):

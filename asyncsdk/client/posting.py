@@ -7,7 +7,6 @@ kept, and nothing of it is written to.
 from __future__ import annotations
 
 import inspect
-import platform
 from asyncio import CancelledError
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -51,6 +50,8 @@ def base_context(settings: Settings) -> Mapping[str, Any] | None:
     """Return the context that every event starts from, or None."""
     runtime = None
     if settings.include_runtime_context:
+        import platform
+
         runtime = {
             "python_version": platform.python_version(),
             "platform": platform.system().lower(),

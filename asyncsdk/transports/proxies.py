@@ -5,7 +5,6 @@ Read by us and not by aiohttp: that would take passwords for the target from a `
 
 from __future__ import annotations
 
-import urllib.request
 from urllib.parse import urlsplit
 
 
@@ -19,14 +18,22 @@ class Proxies:
 
     def __init__(self, proxy: str | None, *, trust_env: bool) -> None:
         self._proxy = proxy
-        self._from_environment = urllib.request.getproxies() if trust_env and not proxy else {}
+        self._from_environment = _in_environment() if trust_env and not proxy else {}
 
     def for_url(self, url: str) -> str | None:
         """Return the proxy for *url*, or None to go directly."""
         if self._proxy is not None or not self._from_environment:
             return self._proxy
         parts = urlsplit(url)
+        import urllib.request
+
         if urllib.request.proxy_bypass(parts.netloc):
             return None
         found = self._from_environment.get(parts.scheme) or self._from_environment.get("all")
         return found if found is None or "://" in found else f"http://{found}"
+
+
+def _in_environment() -> dict[str, str]:
+    import urllib.request  # half of what this package would cost to import, for few who need it
+
+    return urllib.request.getproxies()

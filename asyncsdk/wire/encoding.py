@@ -8,7 +8,6 @@ slow path of `values` walks the event.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -66,4 +65,6 @@ def decode(data: bytes) -> Any:
     try:
         return msgspec.json.decode(data)
     except msgspec.DecodeError:
+        import json
+
         return json.loads(data)

@@ -15,7 +15,7 @@ from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from pathlib import PurePath
+from os import PathLike, fsdecode
 from typing import Any
 from uuid import UUID
 
@@ -315,7 +315,7 @@ _BY_BASE: tuple[tuple[type, _Rule], ...] = (
     (datetime, lambda _walk, value, _path: format_time(value)),
     (date, lambda _walk, value, _path: value.isoformat()),
     (UUID, _plain_text),
-    (PurePath, _plain_text),
+    (PathLike, lambda _walk, value, _path: well_formed(fsdecode(value))),
     (bytes, _bytes),
     (Mapping, _Walk.mapping),
     (AbstractSet, _Walk.unordered),
