@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
-from os.path import basename
 from typing import Any, TypedDict, cast
 from uuid import UUID
 
@@ -316,4 +316,4 @@ def calling_place() -> str:
         if frame.f_back is None:
             break
         frame = frame.f_back
-    return f"{basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+    return f"{frame.f_code.co_filename.rpartition(os.sep)[2]}:{frame.f_lineno}"
