@@ -151,7 +151,7 @@ async def loses(url: str, count: int, timeout: float, caplog: pytest.LogCaptureF
 async def test_shutdown_ends_in_time_and_says_what_did_not_go(
     state: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What happens when the server refuses, hangs, drips or is only half there?"""
+    """What happens when the server refuses, hangs, drips or is half there? The time is kept."""
     async with STATES[state]() as url:
         late = await best_of_three(lambda: loses(url, 50, SECOND, caplog))
     assert late <= GRACE
@@ -161,7 +161,7 @@ async def test_shutdown_ends_in_time_and_says_what_did_not_go(
 async def test_shutdown_ends_in_time_with_ten_thousand_events(
     state: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What happens when much is queued and nothing goes?"""
+    """What happens when much is queued and nothing goes? The time is kept; the count is said."""
     async with STATES[state]() as url:
         late = await best_of_three(lambda: loses(url, 10_000, HALF, caplog))
     assert late <= GRACE
@@ -194,7 +194,7 @@ async def test_what_a_slow_server_took_is_told_from_what_did_not_go() -> None:
 async def test_a_half_open_connection_holds_no_shutdown_up(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """What happens when a connection that worked goes dead without a word?"""
+    """What happens when a connection goes dead without a word? It is not waited for."""
 
     async def scene() -> float:
         """Deliver once, then freeze the line."""
@@ -216,7 +216,7 @@ async def test_a_half_open_connection_holds_no_shutdown_up(
 
 
 async def test_a_hanging_proxy_holds_no_shutdown_up() -> None:
-    """What happens when it is not the server that hangs?"""
+    """What happens when it is not the server that hangs? The same."""
 
     async def scene() -> float:
         """Ask a mute proxy for a tunnel."""
@@ -384,7 +384,7 @@ async def held_up(gate: Gate, analytics: AsyncAnalytics) -> asyncio.Task[Receipt
 async def test_a_hook_that_hangs_in_a_thread_holds_no_shutdown_up(
     collector: Collector, gate: Gate
 ) -> None:
-    """What happens to its event? It is the next run's; everything else went in time."""
+    """What happens when a `before_send` hangs in a thread? Its event is the next run's."""
     analytics = client(collector, before_send=gate)
     for number in range(50):
         track(analytics, number)
@@ -402,7 +402,7 @@ async def test_a_hook_that_hangs_in_a_thread_holds_no_shutdown_up(
 async def test_a_hook_that_hangs_beyond_the_end_has_its_event_dropped(
     collector: Collector, gate: Gate
 ) -> None:
-    """What happens to its event when the client is closed for good? It is counted as closed."""
+    """What happens when it hangs beyond the client's end? Its event is counted as closed."""
     async with client(collector, before_send=gate) as analytics:
         track(analytics, 1)
         calling = await held_up(gate, analytics)

@@ -214,7 +214,7 @@ async def test_a_server_that_is_not_there_yet_gets_everything_once_it_is() -> No
 
 
 async def test_all_faults_in_a_row_lose_nothing_and_keep_the_order() -> None:
-    """What happens when a server does everything wrong, one after the other, for a while?"""
+    """What happens when a server does everything wrong in a row? All arrives, in order."""
     faults = [fault.act for fault in FAULTS.values() if not fault.early and not fault.slow]
     random.Random(7).shuffle(faults)
     script = [act for fault in faults for act in (fault, answer())]
@@ -379,7 +379,7 @@ async def test_a_stale_connection_is_forgiven_once_a_batch() -> None:
 
 
 async def test_a_server_that_closes_after_every_answer_costs_no_attempt() -> None:
-    """What happens when it never keeps a connection, and never says so?"""
+    """What happens when it never keeps a connection, and never says so? No attempt is lost."""
     async with listening(answer(keep=False)) as line:
         analytics = client(line.url, gzip=False)
         for number in range(10):
