@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from asyncsdk.backlog import Backlog, Chunk
 from asyncsdk.options import LaneOptions
@@ -48,6 +49,7 @@ class Door:
         self._on_evict = on_evict
         self._max_events = options.max_queue_events
         self._max_bytes = options.max_queue_bytes
+        self._oldest_goes = options.overflow == "drop_oldest"
         # A chunk never outgrows one request.
         self._seal_at = min(options.flush_at, room.events)
         # This is all that changes; the owner's loop writes it, other threads only append to
@@ -121,14 +123,10 @@ class Door:
         ):
             chunk = self._open(encoded.route)
         events = chunk.events
-        fates = chunk.fates
-        place.fates = fates
+        place.fates = chunk.fates
         place.index = len(events)
         events.append(data)
         chunk.size += size
-        fates.size += 1
-        fates.open += 1
-        self.ledger.accepted += 1
         self.held_events += 1
         self.held_bytes += size
         self._budget.used += size
@@ -160,9 +158,12 @@ class Door:
             self.seal()
 
     def seal(self) -> None:
-        """Hand the open chunk to the queue; nothing happens if there is none."""
+        """Count the open chunk and hand it to the queue; nothing happens if there is none."""
         chunk, self._chunk = self._chunk, None
         if chunk is not None:
+            count = len(chunk.events)
+            chunk.fates.size = chunk.fates.open = count
+            self.ledger.accepted += count
             self.queue.put_nowait(chunk)
             self.sealed = True
 
@@ -177,9 +178,11 @@ class Door:
             encoded, place = left.popleft()
             size = len(encoded.data)
             admitted += size
-            if self._options.overflow == "drop_oldest":
-                self.make_room(size)
-            self.admit(encoded, place)
+            if self._oldest_goes and not self._evict_until(partial(self._fits_held, size)):
+                self._turn_away(place, "queue_full")
+                self._on_evict(1)
+            else:
+                self.admit(encoded, place)
         known = self.left_bytes
         self.left_bytes = max(known - admitted, 0) if left else 0
         self._budget.left -= known - self.left_bytes
@@ -190,9 +193,16 @@ class Door:
         Returns:
             Whether they do.
         """
+        return self._evict_until(partial(self.fits, size))
+
+    def _evict_until(self, enough: Callable[[], bool]) -> bool:
         told = False
-        while not self.fits(size):
-            evicted = self._evict(size)
+        while not enough():
+            evicted = 0
+            while not self.queue.empty() and not enough():
+                chunk = self.queue.get_nowait()
+                self.drop_chunk(chunk, dropped("queue_full"))
+                evicted += chunk.fates.size
             if not evicted:
                 return False
             if not told:
@@ -201,13 +211,17 @@ class Door:
                 self._on_evict(evicted)
         return True
 
-    def _evict(self, size: int) -> int:
-        evicted = 0
-        while not self.queue.empty() and not self.fits(size):
-            chunk = self.queue.get_nowait()
-            self.drop_chunk(chunk, dropped("queue_full"))
-            evicted += chunk.fates.size
-        return evicted
+    def _fits_held(self, size: int) -> bool:
+        """Say whether one more event fits beside what is held, whatever else lies here."""
+        return (
+            self.held_events < self._max_events
+            and self.held_bytes + size <= self._max_bytes
+            and self._budget.used + size <= self._budget.limit
+        )
+
+    def _turn_away(self, place: Place, reason: str) -> None:
+        place.outcome = dropped(reason)
+        self.ledger.turn_away(reason)
 
     def readmit(self, route: str, events: list[bytes], key: str) -> None:
         """Take dead *events* back, at the end, under the *key* that they had."""
@@ -253,8 +267,7 @@ class Door:
                 _, place = self.left.popleft()
             except IndexError:  # a thread that left its event meanwhile does the same
                 break
-            place.outcome = dropped(reason)
-            self.ledger.turn_away(reason)
+            self._turn_away(place, reason)
             count += 1
         self._budget.left -= self.left_bytes
         self.left_bytes = 0
@@ -262,7 +275,7 @@ class Door:
 
     def drop_all(self, outcome: Outcome) -> int:
         """Settle whatever was admitted and is not settled; return how many events that were."""
-        self._chunk = None
+        self.seal()
         while not self.queue.empty():
             self.queue.get_nowait()
         count = 0
@@ -324,6 +337,12 @@ class Door:
     def unclaimed(self) -> bool:
         """Whether `flush_at` events lie here and no loop has ever come for them."""
         return not self._claimed and len(self.left) >= self._options.flush_at
+
+    @property
+    def open_events(self) -> int:
+        """Events in the open chunk: accepted, and in the ledger as soon as it is sealed."""
+        chunk = self._chunk
+        return 0 if chunk is None else len(chunk.events)
 
     @property
     def pending(self) -> int:

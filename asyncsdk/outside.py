@@ -20,6 +20,9 @@ from typing import NamedTuple
 
 _alive: weakref.WeakSet[Outside] = weakref.WeakSet()
 
+#: Counters begin above this, so that each number has seven hexadecimal digits, and needs no padding.
+_SEVEN_DIGITS = 1 << 26
+
 #: A clock set back by less than this keeps the last millisecond, so that ids go on sorting.
 _SMALL_STEP_MS = 10_000
 
@@ -52,7 +55,7 @@ class Outside:
         ms = time.time_ns() // 1_000_000
         if known != ms:
             _, prefix, next_number, text = self._turn(ms)
-        return f"{prefix}{next_number():07x}", text
+        return f"{prefix}{next_number():x}", text
 
     def now(self) -> str:
         """Return the time as ``2026-11-21T09:00:00.000Z``."""
@@ -89,7 +92,9 @@ class Outside:
         head = f"{ms:012x}"
         variant = 0x8000 | bits(14)
         prefix = f"{head[:8]}-{head[8:]}-7{bits(12):03x}-{variant:04x}-{bits(20):05x}"
-        self._now = _Millisecond(ms, prefix, count(bits(26)).__next__, f"{text}{rest:03d}Z")
+        self._now = _Millisecond(
+            ms, prefix, count(_SEVEN_DIGITS + bits(26)).__next__, f"{text}{rest:03d}Z"
+        )
         return self._now
 
 

@@ -156,8 +156,10 @@ class Destination(Protocol):
     def encode(self, message: Message) -> Encoded | Unsupported:
         """Turn *message* into this system's bytes, or say that there is no form for it.
 
+        What encoding a foreign value raises may be raised: the message is then cleaned up, and this
+        is called once more.
+
         Raises:
-            Unencodable: A value needs the clean-up path first.
             ValidationError: This system can never take such a call.
         """
         ...

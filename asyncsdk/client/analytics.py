@@ -32,7 +32,7 @@ from asyncsdk.client.posting import (
     take,
     tell_coerced,
 )
-from asyncsdk.client.running import Runner, running_loop
+from asyncsdk.client.running import Runner
 from asyncsdk.client.settings import Options, read
 from asyncsdk.client.waiting import Desk
 from asyncsdk.delivery.lane import Lane
@@ -169,37 +169,37 @@ class AsyncAnalytics(Calls):
                 return self._turned_away(message.message_id, "hook_failed")
         return self._hand_over(message.message_id, self._encode(message, plain=plain))
 
-    def _encode(self, message: Message, *, plain: bool) -> list[Encoded | None]:
-        """Encode *message* for each lane, in their order; None where the system has no form."""
-        found: list[Encoded | None] = []
+    def _encode(self, message: Message, *, plain: bool) -> list[tuple[Lane, Encoded]]:
+        """Encode *message* for each lane that has a form for it."""
+        found: list[tuple[Lane, Encoded]] = []
         for lane in self._lanes:
             encoded = encode_as_it_is(lane.destination, message, plain=plain)
             if not isinstance(encoded, Encoded):
-                return self._encode_what_is_left(message, found, plain=plain)
-            found.append(encoded)
+                return self._encode_otherwise(message, plain=plain)
+            found.append((lane, encoded))
         return found
 
-    def _encode_what_is_left(
-        self, message: Message, found: list[Encoded | None], *, plain: bool
-    ) -> list[Encoded | None]:
-        """Go on where a lane has no form for *message*, or its values must be cleaned up first."""
+    def _encode_otherwise(self, message: Message, *, plain: bool) -> list[tuple[Lane, Encoded]]:
+        """Do it where a lane has no form for *message*, or its values must be cleaned up first."""
+        found: list[tuple[Lane, Encoded]] = []
+        skipped: list[tuple[Lane, Unsupported]] = []
         coerced: list[Coerced] = []
-        reason = ""
-        for lane in self._lanes[len(found) :]:
+        for lane in self._lanes:
             encoded = encode_as_it_is(lane.destination, message, plain=plain)
             if encoded is None:
-                message, more = clean_up(message, strict=self._settings.strict)
-                coerced += more
+                message, coerced = clean_up(message, strict=self._settings.strict)
                 plain = True
                 encoded = lane.destination.encode(message)
             if isinstance(encoded, Unsupported):
-                reason = encoded.reason
-            found.append(encoded if isinstance(encoded, Encoded) else None)
-        if reason:
-            self._skip(found, reason)
+                skipped.append((lane, encoded))
+            else:
+                found.append((lane, encoded))
+        if not found:
+            raise ValidationError(skipped[0][1].reason)
+        for lane, _ in skipped:
+            lane.ledger.note("unsupported")
         if coerced:
-            lanes = [lane for lane, encoded in zip(self._lanes, found, strict=True) if encoded]
-            tell_coerced(coerced, lanes, self._reporter)
+            tell_coerced(coerced, [lane for lane, _ in found], self._reporter)
         return found
 
     def _still_right(self, message: Message) -> bool:
@@ -211,41 +211,29 @@ class AsyncAnalytics(Calls):
             return False
         return True
 
-    def _skip(self, found: list[Encoded | None], reason: str) -> None:
-        """Count the call as unsupported where no form was *found*; somebody must have one."""
-        if not any(found):
-            raise ValidationError(reason)
-        for lane, encoded in zip(self._lanes, found, strict=True):
-            if encoded is None:
-                lane.ledger.note("unsupported")
-
-    def _hand_over(self, message_id: str, found: list[Encoded | None]) -> Receipt:
+    def _hand_over(self, message_id: str, found: list[tuple[Lane, Encoded]]) -> Receipt:
         """Give the event to its lanes' doors, as the owner of the loop or from outside."""
         runner = self._runner
-        loop = runner.loop
-        owner = (loop is not None and running_loop() is loop) or runner.here()
+        owner = runner.here()
         if runner.closed or not self._settings.enabled:
             reason = "disabled" if not self._settings.enabled else "closed"
-            return self._turned_away(message_id, reason, found)
+            return self._turned_away(message_id, reason, [lane for lane, _ in found])
         if self._may_refuse:
-            check_room(self._lanes, found)
+            check_room(found)
         places: list[Place] = []
-        for lane, encoded in zip(self._lanes, found, strict=True):
-            if encoded is not None:
-                place = Place(lane.name)
-                if not take(lane, encoded, place, owner=owner):
-                    place = self._drop(lane, "queue_full")
-                places.append(place)
+        for lane, encoded in found:
+            place = Place(lane.name)
+            if not take(lane, encoded, place, owner=owner):
+                place = self._drop(lane, "queue_full")
+            places.append(place)
         return Receipt(message_id, places, self._desk)
 
     def _turned_away(
-        self, message_id: str, reason: str, found: Sequence[Encoded | None] | None = None
+        self, message_id: str, reason: str, lanes: Sequence[Lane] | None = None
     ) -> Receipt:
-        """Return the receipt of an event that no lane gets, of those with a form for it, or of all."""
-        lanes = self._lanes
-        if found is not None:
-            lanes = [lane for lane, encoded in zip(lanes, found, strict=True) if encoded]
-        return Receipt(message_id, [self._drop(lane, reason) for lane in lanes], self._desk)
+        """Return the receipt of an event that none of *lanes*, or of all, gets, for *reason*."""
+        places = [self._drop(lane, reason) for lane in lanes or self._lanes]
+        return Receipt(message_id, places, self._desk)
 
     def _drop(self, lane: Lane, reason: str) -> Place:
         lane.ledger.turn_away(reason)

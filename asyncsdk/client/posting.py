@@ -155,18 +155,16 @@ def tell_coerced(coerced: Sequence[Coerced], lanes: Sequence[Lane], reporter: Re
     )
 
 
-def check_room(lanes: Sequence[Lane], found: Sequence[Encoded | None]) -> None:
+def check_room(found: Sequence[tuple[Lane, Encoded]]) -> None:
     """Refuse the event before any lane takes it, if one that is full wants to be told.
 
     Raises:
         QueueFullError: Naming the lane, its bound and when to come back.
     """
-    sizes = [0 if encoded is None else len(encoded.data) for encoded in found]
-    total = sum(sizes)
-    for lane, encoded, size in zip(lanes, found, sizes, strict=True):
-        if encoded is None or lane.options.overflow != "raise":
-            continue
-        if lane.door.fits(size, others=total - size):
+    total = sum(len(encoded.data) for _, encoded in found)
+    for lane, encoded in found:
+        size = len(encoded.data)
+        if lane.options.overflow != "raise" or lane.door.fits(size, others=total - size):
             continue
         lane.ledger.note("refused")
         view = lane.view()

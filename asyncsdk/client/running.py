@@ -4,8 +4,8 @@
                                        │                               (after `async with`)
                                        └── its loop is closed under it: the next one takes over
 
-`loop` is the loop that owns the doors now; None while nobody does. Calls compare it with the loop
-that runs where they are made, and so know in one step whether they are on the owner's thread.
+`loop` is the loop that owns the doors now; None while nobody does. Its thread is remembered, so that
+calls know in one step whether they are on the owner's.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Coroutine, Sequence
+from threading import get_ident
 from typing import Any, TypeVar
 
 import anyio
@@ -57,6 +58,7 @@ class Runner:
         # This is all that changes.
         self.loop: asyncio.AbstractEventLoop | None = None
         self.closed: bool = False
+        self._thread = 0  # on which `loop` runs
         self._opening = threading.RLock()
         self._run: Run | None = None
         self._ending: asyncio.Task[FlushResult] | None = None
@@ -80,10 +82,16 @@ class Runner:
         return add_up({lane.name: lane.view() for lane in self._lanes})
 
     def here(self) -> bool:
-        """Say whether the caller is on the owner's loop, after starting a run if nobody has one.
+        """Say whether the caller is on the owner's thread; starts a run if nobody has one.
 
-        Called by calls that found another loop than `loop`, or none.
+        By the thread, not by the running loop: to ask for that costs as much as to encode an event.
         """
+        loop = self.loop
+        if loop is not None and get_ident() == self._thread and not loop.is_closed():
+            return True
+        return self._starts_here()
+
+    def _starts_here(self) -> bool:
         loop = running_loop()
         if loop is None or self.closed:
             return False
@@ -132,6 +140,7 @@ class Runner:
             tick=_TICK if self._settings.handle_signals else None,
             on_end=self._run_ended,
         )
+        self._thread = get_ident()
         self.loop = run.loop
         self.on_start()
         return run

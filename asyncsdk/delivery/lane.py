@@ -368,13 +368,14 @@ class Lane:
     def view(self) -> LaneStatistics:
         """Return the counters and gauges as they are now."""
         left = len(self.door.left)
+        uncounted = left + self.door.open_events
         view = self.ledger.view(
             pending=self.door.held_events + left,
             queue_bytes=self.door.held_bytes + self.door.left_bytes,
             paused=self._pause(),
             stopped=self.pace.stopped,
         )
-        return structs.replace(view, accepted=view.accepted + left) if left else view
+        return structs.replace(view, accepted=view.accepted + uncounted) if uncounted else view
 
     def _pause(self) -> float:
         try:

@@ -164,8 +164,7 @@ class RudderStack:
 
         `session_id` becomes `context.sessionId`, where the vendor's other SDKs put it.
 
-        Raises:
-            Unencodable: A value needs the clean-up path first.
+        Raises whatever encoding raises: the event is then cleaned up first.
         """
         kind = message.type
         if kind == "group_identify":

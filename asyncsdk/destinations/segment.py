@@ -162,8 +162,7 @@ class Segment:
         Its `timestamp` is the caller's, or the time of the call; `properties` and `traits` are
         there even when empty; a page's category is repeated in its properties.
 
-        Raises:
-            Unencodable: A value needs the clean-up path first.
+        Raises whatever encoding raises: the event is then cleaned up first.
         """
         kind = message.type
         if kind == "group_identify":

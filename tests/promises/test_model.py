@@ -374,6 +374,9 @@ class Street(RuleBasedStateMachine):
             times = 2 if overflow == "drop_oldest" else 1
             assert lane.pending <= self.most * times
             assert lane.queue_bytes <= self.size * times
+        for door in (lane.door for lane in self.client._lanes):
+            assert door.held_events <= self.most
+            assert door.held_bytes <= self.size
         assert total.queue_bytes <= self.total * (1 + ("drop_oldest" in self.overflow))
         assert (total.pending == 0) == (total.queue_bytes == 0)
         assert self.go(self.letters()) <= LETTERS

@@ -157,7 +157,7 @@ async def test_a_pause_that_the_server_asks_for_is_kept_to_the_second(
     assert analytics.statistics().paused == pytest.approx(pause - 0.5)
     await asyncio.sleep(700)
     assert since(began, gateway)[:2] == [0, pause]
-    assert gateway.arrived() == [1, 2]
+    assert set(gateway.arrived()) == {1, 2}  # four may send at once: in no order
     await analytics.shutdown()
 
 

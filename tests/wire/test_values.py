@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncsdk.wire.encoding import Unencodable, decode, encode, looks_foreign
+from asyncsdk.wire.encoding import decode, encode, looks_foreign
 from asyncsdk.wire.values import MAX_DEPTH, MAX_TEXT, Coerced, clean, well_formed
 
 
@@ -123,7 +123,7 @@ def test_both_paths_write_the_same(value: Any) -> None:
     event = {"v": value}
     try:
         fast = encode(event)
-    except Unencodable:
+    except Exception:  # noqa: BLE001 - a foreign object may raise anything
         return
     if looks_foreign(fast):
         return
@@ -387,7 +387,7 @@ def test_what_is_refused_or_no_json_goes_the_slow_path(value: object) -> None:
     """msgspec refuses it, or writes something that a look at the bytes finds to be no JSON."""
     try:
         data = encode(value)
-    except Unencodable:
+    except Exception:  # noqa: BLE001 - a foreign object may raise anything
         return
     assert looks_foreign(data)
     with pytest.raises(msgspec.DecodeError):
