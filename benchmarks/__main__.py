@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measure, show progress, print the table, write the JSON."""
+"""`python -m benchmarks`: measure, show progress, print the tables, write the JSON."""
 
 from __future__ import annotations
 
@@ -8,60 +8,68 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.environments import PEERS, version_of
 from benchmarks.machine import look
-from benchmarks.report import report, table
-from benchmarks.rounds import Import, LossError, Run, measure
+from benchmarks.report import report, text
+from benchmarks.running import LossError, Scene, two_cores
+from benchmarks.scenarios import burst
 
-#: Events and rounds, in full and with --quick.
-FULL = (100_000, 3)
-QUICK = (20_000, 2)
+#: Events, rounds and seconds at a steady rate, in full and with --quick.
+FULL = (100_000, 3, 6.0)
+QUICK = (20_000, 1, 2.0)
 
 
-def say(text: str) -> None:
+def say(line: str) -> None:
     """Show progress, beside the result and not in it."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
-
-
-def tell(found: Run | Import) -> None:
-    """Show one run as soon as it is over."""
-    if isinstance(found, Import):
-        say(f"round {found.round}  import     {found.name:<26}{found.cpu_ms:9.1f} ms CPU")
-    else:
-        say(f"round {found.round}  {found.data:<11}{found.name:<26}{found.cpu_us:9.2f} µs/event")
 
 
 def read(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="under a minute; fewer events, rounds")
-    parser.add_argument("--events", type=_count, help="calls of one run; the peers make a fifth")
+    parser.add_argument("--quick", action="store_true", help="under two minutes; fewer of all")
+    parser.add_argument("--events", type=_count, help="calls of one run in the burst; peers less")
     parser.add_argument("--rounds", type=_count, help="how often everybody runs")
+    parser.add_argument("--without-peers", action="store_true", help="ours, floor and line alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write all figures")
     return parser.parse_args(arguments)
 
 
-def _count(text: str) -> int:
-    number = int(text)
+def _count(word: str) -> int:
+    number = int(word)
     if number < 1:
         raise argparse.ArgumentTypeError("a number of 1 or more is needed")
     return number
 
 
+def scene_of(wanted: argparse.Namespace) -> Scene:
+    """Return what the command line says about the measuring."""
+    events, rounds, seconds = QUICK if wanted.quick else FULL
+    return Scene(
+        events=wanted.events or events,
+        rounds=wanted.rounds or rounds,
+        seconds=seconds,
+        peers=not wanted.without_peers,
+        cores=two_cores(),
+        say=say,
+    )
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Measure as the command line says; return the exit code."""
     wanted = read(arguments)
-    events, rounds = QUICK if wanted.quick else FULL
-    events, rounds = wanted.events or events, wanted.rounds or rounds
+    scene = scene_of(wanted)
     try:
-        runs, imports = measure(events, rounds, tell)
+        found = burst.measure(scene)
     except (LossError, RuntimeError) as error:
         say(f"failed: {error}")
         return 1
-    found = report(look(), events, rounds, runs, imports)
-    sys.stdout.write(table(found))
+    peers = {name: version_of(name) for name in PEERS} if scene.peers else {}
+    whole = report(look(peers), scene.events, scene.rounds, found)
+    sys.stdout.write(text(whole))
     if wanted.json is not None:
-        wanted.json.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+        wanted.json.write_bytes(msgspec.json.format(msgspec.json.encode(whole), indent=1) + b"\n")
     return 0
 
 

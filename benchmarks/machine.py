@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -14,14 +15,7 @@ from asyncsdk.version import __version__
 #: Where `asyncsdk` and `benchmarks` can be imported from; never shown.
 ROOT = Path(__file__).parents[1]
 
-_PACKAGES = (
-    "aiohttp",
-    "anyio",
-    "isal",
-    "msgspec",
-    "rudder-sdk-python",
-    "segment-analytics-python",
-)
+_PACKAGES = ("aiohttp", "anyio", "isal", "msgspec", "uvloop")
 
 
 class Machine(Struct, frozen=True, kw_only=True):
@@ -42,10 +36,11 @@ class Machine(Struct, frozen=True, kw_only=True):
     versions: dict[str, str | None]
 
 
-def look() -> Machine:
-    """Return the facts of this machine."""
+def look(peers: Mapping[str, str]) -> Machine:
+    """Return the facts of this machine; *peers* are the versions of those who take part."""
     versions: dict[str, str | None] = {"asyncsdk": __version__}
     versions.update((name, _version(name)) for name in _PACKAGES)
+    versions.update(peers)
     return Machine(
         cpu=_cpu(),
         cores=_cores(),

@@ -2,6 +2,7 @@
 
 While a client runs it only keeps bodies and answers; they are unpacked and counted when somebody
 asks, after the run. So each measured run is checked for losses, and the check costs it nothing.
+It can wait before it answers, as a far server does, and it can be mute: take all, answer nothing.
 """
 
 from __future__ import annotations
@@ -19,17 +20,36 @@ from http.client import HTTPConnection
 import msgspec
 from msgspec import Struct
 
+from benchmarks.clients.task import keep_to
 from benchmarks.machine import ROOT
+from benchmarks.wires import WIRES
 
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 _GZIP = 16 + zlib.MAX_WBITS
-_COUNTS = b"GET /counts "
-_ANSWER = b'{"success":true}'
+_COUNTS = b"/counts"
 
 
-def _http(body: bytes) -> bytes:
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    return head % len(body) + body
+def _http(status: bytes, body: bytes) -> bytes:
+    head = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    return head % (status, len(body)) + body
+
+
+_YES = _http(b"200 OK", b'{"success":true}')
+_NO = _http(b"404 Not Found", b'{"success":false}')
+
+
+class Way(Struct, frozen=True, kw_only=True):
+    """How a sink answers.
+
+    Attributes:
+        delay: Seconds before each answer.
+        mute: Whether bodies are neither kept nor answered.
+        core: The core to run on; None for any.
+    """
+
+    delay: float = 0.0
+    mute: bool = False
+    core: int | None = None
 
 
 class Counts(Struct, frozen=True, kw_only=True):
@@ -41,7 +61,9 @@ class Counts(Struct, frozen=True, kw_only=True):
         wire_bytes: Bytes of their bodies, as they came.
         json_bytes: The same, unpacked.
         events: Events in them.
-        distinct: Different message ids among these.
+        distinct: Different ids among these.
+        astray: Requests to a path where nobody sends events.
+        last: When the last body came, on the clock that all processes share.
         cpu: Seconds of CPU that the sink took for it, the counting aside.
     """
 
@@ -51,15 +73,9 @@ class Counts(Struct, frozen=True, kw_only=True):
     json_bytes: int
     events: int
     distinct: int
+    astray: int
+    last: float
     cpu: float
-
-
-class _Item(Struct):
-    messageId: str  # noqa: N815 - wire spelling
-
-
-class _Body(Struct):
-    batch: list[_Item]
 
 
 class Kept:
@@ -67,8 +83,9 @@ class Kept:
 
     def __init__(self) -> None:
         # This is all that changes.
-        self.connections = 0
-        self.bodies: list[bytes] = []
+        self.connections = self.astray = 0
+        self.bodies: list[tuple[bytes, bytes]] = []
+        self.last = 0.0
         self._since = time.process_time()
 
     def count(self) -> Counts:
@@ -76,22 +93,25 @@ class Kept:
         cpu = time.process_time() - self._since
         json_bytes = events = 0
         ids: set[str] = set()
-        for body in self.bodies:
+        for path, body in self.bodies:
             plain = zlib.decompress(body, _GZIP) if body.startswith(b"\x1f\x8b") else body
-            items = msgspec.json.decode(plain, type=_Body).batch
+            found = WIRES[path](plain)
             json_bytes += len(plain)
-            events += len(items)
-            ids.update(item.messageId for item in items)
+            events += len(found)
+            ids.update(found)
         counts = Counts(
             connections=self.connections,
             requests=len(self.bodies),
-            wire_bytes=sum(map(len, self.bodies)),
+            wire_bytes=sum(len(body) for _, body in self.bodies),
             json_bytes=json_bytes,
             events=events,
             distinct=len(ids),
+            astray=self.astray,
+            last=self.last,
             cpu=cpu,
         )
-        self.connections, self.bodies = 0, []
+        self.connections = self.astray = 0
+        self.bodies = []
         self._since = time.process_time()
         return counts
 
@@ -111,8 +131,9 @@ def _length(data: bytes) -> tuple[int, int]:
 class _Connection(asyncio.Protocol):
     """Speak as much HTTP as the clients do: requests with a length, answered in order."""
 
-    def __init__(self, kept: Kept) -> None:
+    def __init__(self, kept: Kept, way: Way) -> None:
         self._kept = kept
+        self._way = way
         # This is all that changes.
         self._parts: list[bytes] = []
         self._have = 0
@@ -141,22 +162,36 @@ class _Connection(asyncio.Protocol):
             self._need = 0
 
     def _take(self, head: bytes, body: bytes) -> None:
-        if head.startswith(_COUNTS):
-            said = _http(msgspec.json.encode(self._kept.count()))
-        else:
-            self._kept.connections += not self._posted
-            self._posted = True
-            self._kept.bodies.append(body)
-            said = _http(_ANSWER)
+        path = head.split(b" ", 2)[1].partition(b"?")[0]
+        if path == _COUNTS:
+            self._say(_http(b"200 OK", msgspec.json.encode(self._kept.count())))
+        elif path not in WIRES:
+            self._kept.astray += 1
+            self._say(_NO)
+        elif not self._way.mute:
+            self._keep(path, body)
+            if self._way.delay:
+                asyncio.get_running_loop().call_later(self._way.delay, self._say, _YES)
+            else:
+                self._say(_YES)
+
+    def _keep(self, path: bytes, body: bytes) -> None:
+        kept = self._kept
+        kept.connections += not self._posted
+        self._posted = True
+        kept.bodies.append((path, body))
+        kept.last = time.monotonic()
+
+    def _say(self, answer: bytes) -> None:
         if self._transport is not None:
-            self._transport.write(said)
+            self._transport.write(answer)
 
 
-async def serve() -> None:
+async def serve(way: Way) -> None:
     """Listen on a free port of the loopback, print it, and serve until killed."""
     kept = Kept()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Connection(kept), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: _Connection(kept, way), "127.0.0.1", 0)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()
@@ -172,20 +207,21 @@ class Sink:
         """Return what has come since the last call."""
         line = HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
-            line.request("GET", "/counts")
+            line.request("GET", _COUNTS.decode())
             return msgspec.json.decode(line.getresponse().read(), type=Counts)
         finally:
             line.close()
 
 
 @contextmanager
-def running_sink() -> Iterator[Sink]:
+def running_sink(way: Way | None = None) -> Iterator[Sink]:
     """Run a sink for as long as the block lasts.
 
     Raises:
         RuntimeError: It did not start.
     """
-    command = [sys.executable, "-m", "benchmarks.sink"]
+    told = msgspec.json.encode(way or Way()).decode()
+    command = [sys.executable, "-m", "benchmarks.sink", told]
     with subprocess.Popen(  # noqa: S603 - a module of ours
         command, cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as child:
@@ -198,5 +234,12 @@ def running_sink() -> Iterator[Sink]:
             child.terminate()
 
 
+def main() -> None:
+    """Serve in the way that the command line says."""
+    way = msgspec.json.decode(sys.argv[1], type=Way)
+    keep_to(way.core)
+    asyncio.run(serve(way))
+
+
 if __name__ == "__main__":
-    asyncio.run(serve())
+    main()

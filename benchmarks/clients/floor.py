@@ -1,7 +1,7 @@
 """The floor: the cheapest Python that delivers the same bytes, and nothing else.
 
-It makes a message id and a time, encodes the same event with msgspec, joins, compresses as we do
-and posts by one blocking socket. It checks nothing, keeps nothing, repeats nothing and settles
+A `track()` that makes a message id and a time and encodes the same event with msgspec; then join,
+compress as we do, and post by one blocking socket. It checks nothing, keeps nothing, repeats nothing and settles
 nothing: no SDK can be as cheap, but the distance to it is what an SDK's promises cost.
 """
 
@@ -20,7 +20,8 @@ import msgspec
 from msgspec import Struct
 
 from asyncsdk.version import __version__
-from benchmarks.clients.task import Figures, Stopwatch, Task, answer
+from benchmarks.clients.task import Task, answer, read
+from benchmarks.plays.burst import Figures, Stopwatch
 from benchmarks.workload import Call, calls
 
 #: As many events as fit into a body of ours.
@@ -71,11 +72,14 @@ class Stamps:
         self._next = count(getrandbits(26)).__next__
 
 
-def make_all(todo: Sequence[Call], stamps: Stamps) -> list[bytes]:
-    """Encode each call, without its closing brace."""
-    made: list[bytes] = []
-    for user_id, event, properties, context in todo:
-        message_id = stamps.new_id()
+def make_track(stamps: Stamps, keep: Callable[[bytes], None]) -> Callable[..., str]:
+    """Return the cheapest `track()`: it encodes, keeps the event and returns its message id."""
+    new_id = stamps.new_id
+
+    def track(
+        event: str, *, user_id: str, properties: dict[str, Any], context: dict[str, Any]
+    ) -> str:
+        message_id = new_id()
         wire = _Event(
             "track",
             "server",
@@ -86,7 +90,18 @@ def make_all(todo: Sequence[Call], stamps: Stamps) -> list[bytes]:
             event,
             properties,
         )
-        made.append(_encode(wire)[:-1])
+        keep(_encode(wire)[:-1])  # its closing brace follows when it is sent
+        return message_id
+
+    return track
+
+
+def make_all(todo: Sequence[Call], stamps: Stamps) -> list[bytes]:
+    """Make all calls, and return their events."""
+    made: list[bytes] = []
+    track = make_track(stamps, made.append)
+    for user_id, event, properties, context in todo:
+        track(event, user_id=user_id, properties=properties, context=context)
     return made
 
 
@@ -160,4 +175,4 @@ def run(task: Task) -> Figures:
 
 
 if __name__ == "__main__":
-    answer(run)
+    answer(run(read()))

@@ -2,58 +2,61 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
+from collections.abc import Awaitable, Iterable
 
 from asyncsdk import AsyncAnalytics, Delivery, RudderStack
-from benchmarks.clients.task import KEY, Figures, Stopwatch, Task, answer
-from benchmarks.workload import Call, calls
+from benchmarks.clients.client import drive
+from benchmarks.clients.task import KEY, Task
+from benchmarks.workload import Call
 
 _NO_BOUND = 2**40
 
 
-def make_client(task: Task) -> AsyncAnalytics:
+def make_analytics(task: Task) -> AsyncAnalytics:
     """Return a client as an application would make it, but for the bounds of its queue."""
+    delivery = Delivery(max_batch_events=task.batch, concurrency=task.concurrency)
     return AsyncAnalytics(
-        RudderStack(
-            KEY,
-            f"http://127.0.0.1:{task.port}",
-            delivery=Delivery(max_batch_events=task.batch),
-        ),
+        RudderStack(KEY, task.url, delivery=delivery),
         # More than three quarters full holds an awaiting producer back.
-        max_queue_events=task.events * 2,
+        max_queue_events=max(task.events, 1_000) * 2,
         max_queue_bytes=_NO_BOUND,
         max_total_bytes=_NO_BOUND,
         shutdown_timeout=600.0,
     )
 
 
-def call_all(analytics: AsyncAnalytics, todo: list[Call]) -> None:
-    """Make all calls in a row, as a burst in a handler does."""
-    for user_id, event, properties, context in todo:
-        analytics.track(event, user_id=user_id, properties=properties, context=context)
+class Ours:
+    """`AsyncAnalytics`, entered where the application starts."""
 
+    def __init__(self, task: Task) -> None:
+        self._awaited = task.awaited
+        self._analytics = make_analytics(task)
 
-async def await_all(analytics: AsyncAnalytics, todo: list[Call]) -> None:
-    """Make all calls in a row and await each, so that delivery goes on meanwhile."""
-    for user_id, event, properties, context in todo:
-        await analytics.track(event, user_id=user_id, properties=properties, context=context)
+    async def open(self) -> None:
+        """Start it; aiohttp is imported here."""
+        await self._analytics.start()
 
+    def send(self, todo: Iterable[Call]) -> Awaitable[None] | None:
+        """Make all calls in a row, as a burst in a handler does, or await each."""
+        if self._awaited:
+            return self._await_all(todo)
+        track = self._analytics.track
+        for user_id, event, properties, context in todo:
+            track(event, user_id=user_id, properties=properties, context=context)
+        return None
 
-async def deliver(task: Task) -> Figures:
-    """Send the workload and return what it took."""
-    todo = list(calls(task.data, task.events))
-    watch = Stopwatch()
-    async with make_client(task) as analytics:
-        watch.start()
-        if task.awaited:
-            await await_all(analytics, todo)
-        else:
-            call_all(analytics, todo)
-            watch.called()
-        await analytics.flush(math.inf)
-    return watch.stop()
+    async def _await_all(self, todo: Iterable[Call]) -> None:
+        track = self._analytics.track
+        for user_id, event, properties, context in todo:
+            await track(event, user_id=user_id, properties=properties, context=context)
+
+    async def close(self) -> None:
+        """Drain and close."""
+        result = await self._analytics.shutdown(timeout=math.inf)
+        if result.errors or result.pending or result.dropped:
+            raise RuntimeError(f"the client reported {result!r}")
 
 
 if __name__ == "__main__":
-    answer(lambda task: asyncio.run(deliver(task)))
+    drive(Ours)

@@ -1,16 +1,17 @@
-"""What the two peers have in common: a client with a queue, and a thread that empties it."""
+"""What rudder-sdk-python and segment-analytics-python share: a queue, and a thread that empties it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from benchmarks.clients.task import Figures, Stopwatch, Task
-from benchmarks.workload import calls
+from benchmarks.clients.client import Failures
+from benchmarks.clients.task import KEY, Task
+from benchmarks.workload import Call
 
 
-class Client(Protocol):
-    """What is used of a peer."""
+class Peer(Protocol):
+    """What is used of such a client."""
 
     def track(
         self, user_id: str, event: str, properties: dict[str, Any], context: dict[str, Any]
@@ -27,34 +28,31 @@ class Client(Protocol):
         ...
 
 
-class Failures:
-    """Collect what a peer's thread reports."""
+class Threaded:
+    """Gzip on, a queue that holds the whole burst, their own 100 events a request."""
 
-    def __init__(self) -> None:
-        self.seen: list[object] = []  # this is all that changes
+    def __init__(self, task: Task, make: Callable[..., Peer]) -> None:
+        self._failures = Failures()
+        self._peer = make(
+            KEY,
+            host=task.url,
+            gzip=True,
+            max_queue_size=task.events + 1,
+            upload_size=task.batch or 100,
+            on_error=self._failures,
+        )
 
-    def __call__(self, error: object, _batch: object) -> None:
-        """Take one report."""
-        self.seen.append(error)
+    async def open(self) -> None:
+        """It has started already."""
 
+    def send(self, todo: Iterable[Call]) -> None:
+        """Make the calls."""
+        track = self._peer.track
+        for user_id, event, properties, context in todo:
+            track(user_id, event, properties, context)
 
-def deliver(task: Task, make: Callable[[Failures], Client]) -> Figures:
-    """Send the workload and return what it took.
-
-    Raises:
-        RuntimeError: The peer reported a failure.
-    """
-    todo = list(calls(task.data, task.events))
-    failures = Failures()
-    watch = Stopwatch()
-    client = make(failures)
-    watch.start()
-    for user_id, event, properties, context in todo:
-        client.track(user_id, event, properties, context)
-    watch.called()
-    client.flush()
-    client.join()
-    figures = watch.stop()
-    if failures.seen:
-        raise RuntimeError(f"the client reported {failures.seen[0]!r}")
-    return figures
+    async def close(self) -> None:
+        """Flush and join, as the atexit hook of such a client does; both block."""
+        self._peer.flush()
+        self._peer.join()
+        self._failures.check()

@@ -1,4 +1,4 @@
-"""The benchmark itself, in its smallest form."""
+"""The benchmark itself, in its smallest form, without anybody else's SDK."""
 
 import json
 import subprocess
@@ -7,25 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.rounds import Contender, LossError, run_once
+from benchmarks.lineup import BURST, Contender
+from benchmarks.running import LossError, Scene
+from benchmarks.scenarios.burst import run_once
 from benchmarks.sink import running_sink
 from benchmarks.workload import DATA_SETS
 
 pytestmark = pytest.mark.whole_way
 
 ROOT = Path(__file__).parents[2]
-OURS = {"asyncsdk": 300, "asyncsdk, 100 a request": 300, "asyncsdk, each awaited": 300}
-PEERS = {"rudder-sdk-python": 60, "segment-analytics-python": 60}
-BARE = {"floor": 300, "line": 300}
+OURS = {one.name for one in BURST if not one.peer}
 MEASURED = ("cpu_us", "events_per_second", "requests", "connections", "wire_bytes", "cpu_ratio")
 
 
 def test_the_smallest_benchmark_loses_nothing_and_tells_all(tmp_path: Path) -> None:
     """Each client delivers what it was asked for; the JSON has its figures and no places."""
-    pytest.importorskip("rudderstack")
-    pytest.importorskip("segment")
     file = tmp_path / "figures.json"
-    smallest = ["--events", "300", "--rounds", "1", "--json", str(file)]
+    smallest = ["--without-peers", "--events", "300", "--rounds", "1", "--json", str(file)]
 
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", *smallest],
@@ -38,16 +36,15 @@ def test_the_smallest_benchmark_loses_nothing_and_tells_all(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     text = file.read_text(encoding="utf-8")
     found = json.loads(text)
-    rows = {(row["name"], row["data"]): row for row in found["rows"]}
+    rows = {(row["name"], row["data"]): row for row in found["burst"]["rows"]}
     assert {key: row["events"] for key, row in rows.items()} == {
-        (name, data): count for name, count in (OURS | PEERS | BARE).items() for data in DATA_SETS
+        (name, data): 300 for name in OURS for data in DATA_SETS
     }
     assert [(key, name) for key, row in rows.items() for name in MEASURED if not row[name]] == []
     assert min(row[name]["least"] for row in rows.values() for name in MEASURED) > 0
-    assert set(found["import_ms"]) == {"asyncsdk", *PEERS}
     assert set(found["machine"]) == {"cpu", "cores", "system", "python", "versions"}
     assert str(ROOT) not in text
-    assert all(name in done.stdout for name in OURS | PEERS | BARE)
+    assert all(name in done.stdout for name in OURS)
     # The floor carries what we carry: else it would be the floor of something else.
     for data in DATA_SETS:
         ours, floor = rows["asyncsdk", data], rows["floor", data]
@@ -66,6 +63,9 @@ def test_the_smallest_benchmark_loses_nothing_and_tells_all(tmp_path: Path) -> N
 def test_a_run_that_lost_an_event_has_no_figures(batch: int | None, complaint: str) -> None:
     """What arrived is compared by message id: a repeat does not make up for a loss."""
     losing = Contender(name="losing", module="tests.benchmarks.losing", batch=batch)
+    scene = Scene(
+        events=50, rounds=1, seconds=1.0, peers=False, cores=(None, None), say=lambda _: None
+    )
 
     with running_sink() as sink, pytest.raises(LossError, match=complaint):
-        run_once(losing, sink, data="templated", events=50, number=1)
+        run_once(losing, sink, scene, data="templated", number=1)
