@@ -12,7 +12,7 @@ from benchmarks.environments import PEERS, version_of
 from benchmarks.machine import look
 from benchmarks.report import report, text
 from benchmarks.running import LossError, Scene, two_cores
-from benchmarks.scenarios import burst
+from benchmarks.scenarios.everything import NAMES, measure
 
 #: Events, rounds and seconds at a steady rate, in full and with --quick.
 FULL = (100_000, 3, 6.0)
@@ -29,8 +29,10 @@ def read(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="under two minutes; fewer of all")
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, help="these scenarios")
     parser.add_argument("--events", type=_count, help="calls of one run in the burst; peers less")
     parser.add_argument("--rounds", type=_count, help="how often everybody runs")
+    parser.add_argument("--seconds", type=float, help="how long a run at a steady rate lasts")
     parser.add_argument("--without-peers", action="store_true", help="ours, floor and line alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write all figures")
     return parser.parse_args(arguments)
@@ -49,7 +51,7 @@ def scene_of(wanted: argparse.Namespace) -> Scene:
     return Scene(
         events=wanted.events or events,
         rounds=wanted.rounds or rounds,
-        seconds=seconds,
+        seconds=wanted.seconds or seconds,
         peers=not wanted.without_peers,
         cores=two_cores(),
         say=say,
@@ -61,12 +63,12 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = read(arguments)
     scene = scene_of(wanted)
     try:
-        found = burst.measure(scene)
+        results = measure(scene, wanted.only)
     except (LossError, RuntimeError) as error:
         say(f"failed: {error}")
         return 1
     peers = {name: version_of(name) for name in PEERS} if scene.peers else {}
-    whole = report(look(peers), scene.events, scene.rounds, found)
+    whole = report(look(peers), scene, results)
     sys.stdout.write(text(whole))
     if wanted.json is not None:
         wanted.json.write_bytes(msgspec.json.format(msgspec.json.encode(whole), indent=1) + b"\n")

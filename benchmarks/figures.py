@@ -48,15 +48,26 @@ def over(runs: Sequence[_Run], name: str, read: Read[_Run]) -> Spread | None:
     return spread([value for value in found if value is not None])
 
 
-def ratio(runs: Sequence[_Run], name: str, base: str, read: Read[_Run]) -> Spread | None:
-    """Return *name* over *base*: the spread of ratios, each of two runs of one round."""
+def paired(
+    runs: Sequence[_Run],
+    name: str,
+    base: str,
+    read: Read[_Run],
+    compare: Callable[[float, float], float],
+) -> Spread | None:
+    """Return the spread of *compare* over pairs of runs of one round, of *name* and of *base*."""
     bases = {run.round: read(run) for run in runs if run.name == base}
     found: list[float] = []
     for run in runs:
         value, other = read(run), bases.get(run.round)
-        if run.name == name and value is not None and other:
-            found.append(value / other)
+        if run.name == name and value is not None and other is not None:
+            found.append(compare(value, other))
     return spread(found)
+
+
+def ratio(runs: Sequence[_Run], name: str, base: str, read: Read[_Run]) -> Spread | None:
+    """Return *name* over *base*: the spread of ratios, each of two runs of one round."""
+    return paired(runs, name, base, read, lambda value, other: value / other)
 
 
 def number(found: Spread | None, digits: int) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from msgspec import Struct
+
+_One = TypeVar("_One")
 
 
 class Contender(Struct, frozen=True, kw_only=True):
@@ -109,7 +112,7 @@ BURST = (
 )
 
 
-def turned(contenders: Sequence[Contender], number: int) -> list[Contender]:
+def turned(contenders: Sequence[_One], number: int) -> list[_One]:
     """Return *contenders* in the order of round *number*: each round begins with somebody else."""
     first = (number - 1) % len(contenders)
     return [*contenders[first:], *contenders[:first]]

@@ -7,11 +7,13 @@ from msgspec import Struct
 from benchmarks import goals as asked
 from benchmarks.goals import Goal
 from benchmarks.machine import Machine
-from benchmarks.scenarios import burst
+from benchmarks.running import Scene
+from benchmarks.scenarios import everything
+from benchmarks.scenarios.everything import Results
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """Everything that was found out; a scenario that was not asked for is None.
+    """Everything that was found out.
 
     Attributes:
         format: The version of this form.
@@ -20,6 +22,7 @@ class Report(Struct, frozen=True, kw_only=True):
         rounds: Rounds.
         remarks: What a reader must know before believing a figure.
         goals: What was promised, and what came of it.
+        results: What each scenario found out.
     """
 
     format: int
@@ -28,19 +31,19 @@ class Report(Struct, frozen=True, kw_only=True):
     rounds: int
     remarks: list[str]
     goals: list[Goal]
-    burst: burst.Result | None
+    results: Results
 
 
-def report(machine: Machine, events: int, rounds: int, found: burst.Result | None) -> Report:
+def report(machine: Machine, scene: Scene, results: Results) -> Report:
     """Sum up."""
     return Report(
         format=2,
         machine=machine,
-        events=events,
-        rounds=rounds,
+        events=scene.events,
+        rounds=scene.rounds,
         remarks=_remarks(machine),
-        goals=burst.goals(found) if found is not None else [],
-        burst=found,
+        goals=everything.goals(results),
+        results=results,
     )
 
 
@@ -55,8 +58,7 @@ def _remarks(machine: Machine) -> list[str]:
 
 def text(found: Report) -> str:
     """Write *found* for people: a table for each scenario, then the goals."""
-    parts = [burst.table(found.burst)] if found.burst is not None else []
-    parts.append(asked.table(found.goals))
+    parts = [*everything.tables(found.results), asked.table(found.goals)]
     parts += [f"Note: {remark}" for remark in found.remarks]
     machine = found.machine
     versions = ", ".join(f"{name} {given or '-'}" for name, given in machine.versions.items())

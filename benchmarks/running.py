@@ -15,6 +15,7 @@ from benchmarks.clients.task import Task
 from benchmarks.environments import python_of
 from benchmarks.lineup import Contender
 from benchmarks.machine import ROOT
+from benchmarks.sink import Counts
 
 #: Seconds for one run of one client.
 _LIMIT = 600
@@ -95,3 +96,16 @@ def child(*command: str) -> str:
     if done.returncode != 0:
         raise RuntimeError(f"a client ended with code {done.returncode}:\n{done.stderr[-4000:]}")
     return done.stdout
+
+
+def check(counts: Counts, calls: int, whose: str) -> None:
+    """See that each of *calls* events arrived exactly once.
+
+    Raises:
+        LossError: It is not so.
+    """
+    if not counts.events == counts.distinct == calls:
+        raise LossError(
+            f"{whose}: {calls} calls, {counts.events} events arrived, "
+            f"{counts.distinct} of them different; {counts.astray} requests went astray"
+        )

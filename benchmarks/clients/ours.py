@@ -15,7 +15,9 @@ _NO_BOUND = 2**40
 
 def make_analytics(task: Task) -> AsyncAnalytics:
     """Return a client as an application would make it, but for the bounds of its queue."""
-    delivery = Delivery(max_batch_events=task.batch, concurrency=task.concurrency)
+    delivery = Delivery(
+        max_batch_events=task.batch, concurrency=task.concurrency, flush_at=task.flush_at
+    )
     return AsyncAnalytics(
         RudderStack(KEY, task.url, delivery=delivery),
         # More than three quarters full holds an awaiting producer back.
@@ -50,6 +52,10 @@ class Ours:
         track = self._analytics.track
         for user_id, event, properties, context in todo:
             await track(event, user_id=user_id, properties=properties, context=context)
+
+    async def flush(self) -> None:
+        """Deliver what waits."""
+        await self._analytics.flush(math.inf)
 
     async def close(self) -> None:
         """Drain and close."""

@@ -26,9 +26,10 @@ class Task(Struct, frozen=True, kw_only=True):
         batch: Most events of one request; None leaves that to the client.
         awaited: Whether each call is awaited, where a client has that.
         concurrency: Requests in flight, where a client has that; None leaves it to the client.
+        flush_at: Events that seal a chunk, where a client has that; None leaves it to the client.
         fast: Whether what `[fast]` installs may be used.
         core: The core to run on; None for any.
-        turns: Give the loop a turn after this many calls; 0 for never.
+        turns: Calls in a row, where the play makes them in parts; 0 for all.
         rate: Calls in a second, where the play has a pace.
     """
 
@@ -39,6 +40,7 @@ class Task(Struct, frozen=True, kw_only=True):
     batch: int | None = None
     awaited: bool = False
     concurrency: int | None = None
+    flush_at: int | None = None
     fast: bool = False
     core: int | None = None
     turns: int = 0

@@ -24,8 +24,8 @@ from benchmarks.lineup import (
     turned,
 )
 from benchmarks.plays.burst import Figures
-from benchmarks.running import LossError, Scene, run
-from benchmarks.sink import Counts, Sink, Way, running_sink
+from benchmarks.running import Scene, check, run
+from benchmarks.sink import Sink, Way, running_sink
 from benchmarks.workload import DATA_SETS
 
 #: Above this the sink may have held a client back.
@@ -164,19 +164,6 @@ def run_once(one: Contender, sink: Sink, scene: Scene, *, data: str, number: int
         json_bytes=counts.json_bytes / count,
         sink_load=counts.cpu / until_last,
     )
-
-
-def check(counts: Counts, calls: int, whose: str) -> None:
-    """See that each of *calls* events arrived exactly once.
-
-    Raises:
-        LossError: It is not so.
-    """
-    if not counts.events == counts.distinct == calls:
-        raise LossError(
-            f"{whose}: {calls} calls, {counts.events} events arrived, "
-            f"{counts.distinct} of them different; {counts.astray} requests went astray"
-        )
 
 
 def _row(name: str, runs: Sequence[Run]) -> Row:
