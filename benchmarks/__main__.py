@@ -6,17 +6,16 @@ import argparse
 import sys
 from pathlib import Path
 
-import msgspec
-
+from benchmarks import kept
 from benchmarks.environments import PEERS, version_of
 from benchmarks.machine import look
-from benchmarks.report import report, text
+from benchmarks.report import Report, report, text
 from benchmarks.running import LossError, Scene, two_cores
 from benchmarks.scenarios.everything import NAMES, measure
 
 #: Events, rounds and seconds at a steady rate, in full and with --quick.
-FULL = (100_000, 3, 6.0)
-QUICK = (20_000, 1, 2.0)
+FULL = (100_000, 3, 5.0)
+QUICK = (20_000, 1, 1.5)
 
 
 def say(line: str) -> None:
@@ -35,7 +34,15 @@ def read(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="how long a run at a steady rate lasts")
     parser.add_argument("--without-peers", action="store_true", help="ours, floor and line alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write all figures")
-    return parser.parse_args(arguments)
+    parser.add_argument("--chart", type=Path, metavar="FILE", help="where to draw the burst")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the figures, and draw the README's chart"
+    )
+    wanted = parser.parse_args(arguments)
+    whole = not (wanted.quick or wanted.without_peers or wanted.events or wanted.rounds)
+    if wanted.keep and not (whole and tuple(wanted.only) == NAMES):
+        parser.error("--keep keeps full runs alone")
+    return wanted
 
 
 def _count(word: str) -> int:
@@ -68,11 +75,23 @@ def main(arguments: list[str] | None = None) -> int:
         say(f"failed: {error}")
         return 1
     peers = {name: version_of(name) for name in PEERS} if scene.peers else {}
-    whole = report(look(peers), scene, results)
-    sys.stdout.write(text(whole))
-    if wanted.json is not None:
-        wanted.json.write_bytes(msgspec.json.format(msgspec.json.encode(whole), indent=1) + b"\n")
+    found = report(look(peers), scene, results)
+    sys.stdout.write(f"{text(found)}\n{kept.changes(kept.read(), found)}\n")
+    _put_down(found, wanted)
     return 0
+
+
+def _put_down(found: Report, wanted: argparse.Namespace) -> None:
+    if wanted.json is not None:
+        kept.write(found, wanted.json, runs=True)
+    if wanted.keep:
+        kept.write(found, kept.FILE, runs=False)
+    if wanted.keep or wanted.chart is not None:
+        from benchmarks import chart  # matplotlib is not needed for the figures
+
+        for file in (wanted.chart, chart.FILE if wanted.keep else None):
+            if file is not None:
+                chart.draw(found, file)
 
 
 if __name__ == "__main__":

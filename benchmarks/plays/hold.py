@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+import msgspec
 from msgspec import Struct
 
 from benchmarks.clients.client import Client, Make
@@ -19,8 +20,8 @@ from benchmarks.workload import Call, calls
 #: Calls before the first look: the request that is never answered is under way by then.
 WARM_UP = 1_000
 
-#: Seconds in which a client can put what it holds in order.
-_QUIET = 1.0
+#: Seconds before the first look, and in which a client can put what it holds in order.
+_START, _QUIET = 0.5, 1.0
 
 _STATUS = Path("/proc/self/status")
 
@@ -46,11 +47,11 @@ def can_look() -> bool:
 
 async def play(make: Make, task: Task) -> NoReturn:
     """Make the calls, print what it took, and end at once: nothing can be delivered here."""
-    todo = list(calls(task.data, WARM_UP + task.events))
+    todo = [msgspec.json.encode(call) for call in calls(task.data, WARM_UP + task.events)]
     client = make(task)
     await client.open()
     await _send(client, todo[:WARM_UP], task.turns)
-    await asyncio.sleep(_QUIET)
+    await asyncio.sleep(_START)
     before = _resident("VmRSS")
     await _send(client, todo[WARM_UP:], task.turns)
     called = _resident("VmRSS")
@@ -62,10 +63,12 @@ async def play(make: Make, task: Task) -> NoReturn:
     os._exit(0)
 
 
-async def _send(client: Client, todo: Sequence[Call], turns: int) -> None:
+async def _send(client: Client, todo: Sequence[bytes], turns: int) -> None:
+    """Make the calls, each with dicts and texts of its own, as a handler makes them."""
     step = turns or len(todo)
     for place in range(0, len(todo), step):
-        waiting = client.send(todo[place : place + step])
+        part = todo[place : place + step]
+        waiting = client.send(msgspec.json.decode(call, type=Call) for call in part)
         if waiting is not None:
             await waiting
         if turns:

@@ -17,7 +17,7 @@ from benchmarks.sink import Sink, Way, running_sink
 CAST = (PLAIN, WITH_FAST, *PEERS)
 
 #: How often a client does it in one run; peers wait for up to a second each time.
-_TIMES, _PEER_TIMES = 21, 4
+_TIMES, _PEER_TIMES = 21, 3
 
 
 class Run(Struct, frozen=True, kw_only=True):

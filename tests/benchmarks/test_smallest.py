@@ -4,12 +4,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.lineup import BURST, Contender
+from benchmarks.plays.hold import can_look
 from benchmarks.running import LossError, Scene
 from benchmarks.scenarios.burst import run_once
+from benchmarks.scenarios.everything import NAMES
 from benchmarks.sink import running_sink
 from benchmarks.workload import DATA_SETS
 
@@ -23,10 +26,10 @@ MEASURED = ("cpu_us", "events_per_second", "requests", "connections", "wire_byte
 def test_the_smallest_benchmark_loses_nothing_and_tells_all(tmp_path: Path) -> None:
     """Each client delivers what it was asked for; the JSON has its figures and no places."""
     file = tmp_path / "figures.json"
-    smallest = ["--without-peers", "--events", "300", "--rounds", "1", "--json", str(file)]
+    smallest = ["--events", "300", "--rounds", "1", "--seconds", "0.2", "--json", str(file)]
 
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", *smallest],
+        [sys.executable, "-m", "benchmarks", "--without-peers", *smallest],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -36,21 +39,35 @@ def test_the_smallest_benchmark_loses_nothing_and_tells_all(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     text = file.read_text(encoding="utf-8")
     found = json.loads(text)
-    rows = {(row["name"], row["data"]): row for row in found["burst"]["rows"]}
+    assert set(found["results"]) == set(NAMES)
+    assert [name for name, result in found["results"].items() if not result["runs"]] == []
+    assert set(found["machine"]) == {"cpu", "cores", "system", "python", "versions"}
+    assert str(ROOT) not in text
+    check_burst(found["results"]["burst"])
+    check_goals(found["goals"], done.stdout)
+
+
+def check_burst(found: dict[str, Any]) -> None:
+    """Everybody has all figures, and the floor carries what we carry."""
+    rows = {(row["name"], row["data"]): row for row in found["rows"]}
     assert {key: row["events"] for key, row in rows.items()} == {
         (name, data): 300 for name in OURS for data in DATA_SETS
     }
     assert [(key, name) for key, row in rows.items() for name in MEASURED if not row[name]] == []
     assert min(row[name]["least"] for row in rows.values() for name in MEASURED) > 0
-    assert set(found["machine"]) == {"cpu", "cores", "system", "python", "versions"}
-    assert str(ROOT) not in text
-    assert all(name in done.stdout for name in OURS)
-    # The floor carries what we carry: else it would be the floor of something else.
-    for data in DATA_SETS:
+    for data in DATA_SETS:  # else it would be the floor of something else
         ours, floor = rows["asyncsdk", data], rows["floor", data]
         assert ours["json_bytes"]["median"] == pytest.approx(
             floor["json_bytes"]["median"], rel=0.01
         )
+
+
+def check_goals(goals: list[dict[str, Any]], text: str) -> None:
+    """What needs no peer was measured, with `[fast]` and without, and everything is in the table."""
+    measured = [goal["figure"] for goal in goals if set(goal["met"].values()) <= {True, False}]
+    assert len(goals) == 21
+    assert len(measured) == (10 if can_look() else 9)
+    assert all(goal["figure"] in text and goal["goal"] in text for goal in goals)
 
 
 @pytest.mark.parametrize(
