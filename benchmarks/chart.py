@@ -45,8 +45,8 @@ def draw(found: Report, file: Path = FILE) -> None:
     figure.text(
         1.0,
         -0.01,
-        f"burst of {found.events:,} calls to a loopback server, gzip where a client has it, "
-        f"{_DATA} data; {machine.cpu}, {machine.python}",
+        f"burst of {found.events:,} calls (others: a fifth or a tenth) to a loopback server, gzip "
+        f"where a client has it, {_DATA} data; {machine.cpu}, {machine.python}",
         ha="right",
         va="top",
         fontsize=_FONT - 3.5,

@@ -30,7 +30,7 @@ CAST = (
 )
 
 #: Less than this, in milliseconds, cannot be told from nothing.
-_LEAST_LAG = 0.001
+_LEAST_LAG = 0.05
 
 
 class Run(Struct, frozen=True, kw_only=True):
