@@ -36,11 +36,11 @@ class Machine(Struct, frozen=True, kw_only=True):
     versions: dict[str, str | None]
 
 
-def look(peers: Mapping[str, str]) -> Machine:
+def look(peers: Mapping[str, str] | None = None) -> Machine:
     """Return the facts of this machine; *peers* are the versions of those who take part."""
     versions: dict[str, str | None] = {"asyncsdk": __version__}
     versions.update((name, _version(name)) for name in _PACKAGES)
-    versions.update(peers)
+    versions.update(peers or {})
     return Machine(
         cpu=_cpu(),
         cores=_cores(),
