@@ -189,9 +189,10 @@ class Runner:
         """Wait as `AsyncAnalytics.flush` says."""
         if not self.alive and not self.pending:
             return FlushResult()
+        before = self.statistics()  # a start may drop what others have left and does not fit
         run = self.start()
+        began = run.loop.time()
         seconds = self._settings.shutdown_timeout if timeout is None else timeout
-        before, began = self.statistics(), run.loop.time()
         with anyio.move_on_after(seconds):
             await self._settle_round()
             if self.loop is None and self.pending and not self.closed:
