@@ -64,6 +64,8 @@ def _what(fault: Fault) -> str:
         return f"slow by {fault.seconds:g} s"
     if fault.kind == "max_body":
         return f"413 above {fault.bytes:,} bytes"
+    if fault.kind == "reject":
+        return f"{fault.part:.0%} of the events refused".replace("%", " %")
     return _WORDS[fault.kind]
 
 
@@ -89,6 +91,7 @@ _WORDS = {
     "drop_after_head": "answer cut after its head",
     "hang": "no answer",
     "max_body": "413",
+    "reject": "events refused",
     "reset": "connection reset",
     "status": "error status",
     "truncate": "answer cut",

@@ -6,27 +6,19 @@ looked at. Choosing is pure: elapsed time and size come in with each request, ch
 
 import math
 from collections.abc import Callable, Sequence
-from http import HTTPStatus
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
-from asyncsdk.collector.answers import Answer, plain_error
+from asyncsdk.collector.answers import Answer
 
 Kind = Literal[
-    "status", "delay", "hang", "drop", "drop_after_head", "reset", "truncate", "max_body"
+    "status", "reject", "delay", "hang", "drop", "drop_after_head", "reset", "truncate", "max_body"
 ]
 
 # Of these the server has done its work before the answer is lost or late.
-_TAKING: frozenset[Kind] = frozenset({"delay", "drop_after_head", "truncate"})
-
-_STATUS_TEXTS = {
-    413: "request size exceeds max limit",
-    429: "max requests limit reached",
-    500: "failed to read body from request",
-    503: "service unavailable",
-    504: "gateway timeout",
-}
+_TAKING: frozenset[Kind] = frozenset({"reject", "delay", "drop_after_head", "truncate"})
 
 
 class Fault(Struct, frozen=True, kw_only=True):
@@ -37,20 +29,25 @@ class Fault(Struct, frozen=True, kw_only=True):
     | kind | effect | events taken |
     |---|---|---|
     | `status` | answer `status` with `body` and `retry_after` | no |
+    | `reject` | answer 202, but refuse a `part` of the events, each with the error `body` | the rest |
     | `delay` | take the request at once, answer `seconds` later; adds up with other faults | yes |
     | `hang` | no answer for `seconds` (default: until the collector stops), then close | no |
     | `drop` | close the connection before any byte of an answer | no |
     | `drop_after_head` | send the answer's head, then close: the answer is lost | yes |
     | `reset` | reset the connection (RST) before any byte of an answer | no |
     | `truncate` | announce more bytes than are sent, then close | yes |
-    | `max_body` | 413 for bodies over `bytes` (after inflation), in RudderStack's words | no |
+    | `max_body` | 413 for bodies over `bytes` (after inflation) | no |
+
+    A status without a `body` has the words of the system it came from. `reject` is for GetFluxly's
+    batches, the only ones that are answered event by event: others it lets through. Its `body` is a
+    code, `validation_error` unless given.
 
     `drop_after_head` and `truncate` make duplicates possible, on purpose: the sender cannot know
     that its events arrived. `accept` overrides the last column: `accept=True` with `hang` is a
     server that works and never answers; `accept=False` with `delay` one that says yes and forgets.
 
-    `share` is the part of the requests that is hit (drawn from the collector's seed), `times` a
-    number of requests after which the fault is spent, `start` and `until` a window in seconds
+    `share` is the part of the requests that is hit (drawn from the collector's seed, as is the
+    `part` of the events), `times` a number of requests after which the fault is spent, `start` and `until` a window in seconds
     since the script was set.
 
     Raises:
@@ -63,6 +60,7 @@ class Fault(Struct, frozen=True, kw_only=True):
     seconds: float = math.inf
     retry_after: str | None = None
     share: float = 1.0
+    part: float = 1.0
     times: int | None = None
     start: float = 0.0
     until: float | None = None
@@ -74,6 +72,8 @@ class Fault(Struct, frozen=True, kw_only=True):
             raise ValueError(f"Fault {self.kind}: seconds is {self.seconds}; give a finite number")
         if not 0.0 <= self.share <= 1.0:
             raise ValueError(f"Fault {self.kind}: share is {self.share}; give 0.0 to 1.0")
+        if not 0.0 <= self.part <= 1.0:
+            raise ValueError(f"Fault {self.kind}: part is {self.part}; give 0.0 to 1.0")
         if self.kind == "max_body" and self.bytes <= 0:
             raise ValueError("Fault max_body: bytes is not set; give the largest body allowed")
         if not 200 <= self.status <= 599:
@@ -134,6 +134,13 @@ class Script:
                 chosen = fault
         return _plan(chosen, delays)
 
+    def spoil(self, plan: Plan) -> str:
+        """Say with which error the next good event is refused, empty if it is taken."""
+        fault = plan.fault
+        if fault is None or fault.kind != "reject" or self._draw() >= fault.part:
+            return ""
+        return fault.body or "validation_error"
+
     def _applies(self, index: int, elapsed: float, size: int) -> bool:
         fault = self.faults[index]
         if elapsed < fault.start or (fault.until is not None and elapsed >= fault.until):
@@ -154,25 +161,11 @@ def _plan(chosen: Fault | None, delays: Sequence[Fault]) -> Plan:
     return Plan(delay=sum(fault.seconds for fault in delays), fault=chosen, accept=accept)
 
 
-def faulted_answer(fault: Fault) -> Answer:
-    """Build the answer of a `status` or `max_body` fault.
-
-    Without a `body` the text is the gateway's for that status, or the standard phrase.
-
-    Source: rudder-server f2655fb gateway, checked 2026-11.
-    """
+def faulted_answer(fault: Fault, words: Callable[[int], Answer]) -> Answer:
+    """Build the answer of a `status` or `max_body` fault; *words* are the system's for a status."""
     status = 413 if fault.kind == "max_body" else fault.status
     headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
     if fault.body is not None:
         return Answer(status=status, text=fault.body, headers=headers)
-    if status == 200:
-        return Answer(status=status, text="ok", headers=headers)
-    error = plain_error(status, _STATUS_TEXTS.get(status) or _phrase(status))
-    return Answer(status=status, text=error.text, headers={**error.headers, **headers})
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase.lower()
-    except ValueError:
-        return f"status {status}"
+    answer = words(status)
+    return msgspec.structs.replace(answer, headers={**answer.headers, **headers})

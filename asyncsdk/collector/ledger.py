@@ -22,7 +22,8 @@ class Received(Struct, frozen=True, kw_only=True):
     """Records one request; *status* is None when the connection broke before an answer.
 
     `time` is the monotonic clock in seconds when the head had arrived, `events` how many were
-    accepted, `refused` how many were not, `fault` the kind of the fault applied or empty.
+    accepted, `refused` how many were not, `fault` the kind of the fault applied or empty, `repeat`
+    whether it was answered again by its idempotency key.
     Header names are lower case; the authorization is masked.
     """
 
@@ -38,6 +39,7 @@ class Received(Struct, frozen=True, kw_only=True):
     decoded_bytes: int
     headers: Mapping[str, str]
     fault: str
+    repeat: bool = False
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -60,6 +62,8 @@ class Event(Struct, frozen=True, kw_only=True):
 class Summary(Struct, frozen=True, kw_only=True):
     """Counts everything since the start or the last `clear`.
 
+    `duplicates` counts accepted events whose id their system had accepted before, `repeats` the
+    requests that were answered again by their idempotency key and took nothing.
     `by_status` uses the status as text, and "none" where the connection broke first.
     `uncounted_ids` is how many accepted events came after `KEEP_IDS` different ids were seen and
     bring an id that is not among those: for them duplicates are not known.
@@ -69,6 +73,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     accepted: int
     refused: int
     duplicates: int
+    repeats: int
     uncounted_ids: int
     by_type: dict[str, int]
     by_status: dict[str, int]
@@ -102,17 +107,27 @@ class Ledger:
         # This is all that changes, and only note() and clear() change it.
         self.requests: list[Received] = []
         self.events: list[Event] = []
-        self.ids: Counter[str] = Counter()
+        self._ids: dict[str, Counter[str]] = {}
         self._types: Counter[str] = Counter()
         self._statuses: Counter[str] = Counter()
         self._systems: Counter[str] = Counter()
         self._accepted = self._refused = self._duplicates = self._uncounted = 0
+        self._repeats = self._different_ids = 0
         self._wire_bytes = self._decoded_bytes = self._requests = 0
 
     @property
     def next_request(self) -> int:
         """Return the number of the request that is noted next."""
         return self._requests + 1
+
+    def ids(self, system: str | None = None) -> Counter[str]:
+        """Count every accepted id of *system*, of all together without one."""
+        if system is not None:
+            return self._ids.get(system, Counter[str]()).copy()
+        every: Counter[str] = Counter()
+        for ids in self._ids.values():
+            every.update(ids)
+        return every
 
     def note(self, received: Received, answer: Answer) -> None:
         """Record a request, and the events that *answer* took."""
@@ -121,6 +136,7 @@ class Ledger:
         self._wire_bytes += received.wire_bytes
         self._decoded_bytes += received.decoded_bytes
         self._refused += received.refused
+        self._repeats += received.repeat
         _append(self.requests, [received], KEEP_REQUESTS)
         if received.events:
             self._note_events(received, answer)
@@ -129,31 +145,32 @@ class Ledger:
         key = masked(answer.write_key)
         self._systems[answer.system] += len(answer.accepted)
         rows: list[Event] = []
-        for body in answer.accepted:
+        for taken in answer.accepted:
             self._accepted += 1
             row = Event(
                 number=self._accepted,
                 request=received.number,
-                message_id=body["messageId"],
-                type=_name(body.get("type")),
+                message_id=taken.message_id,
+                type=taken.type,
                 system=answer.system,
                 write_key=key,
                 received=received.time,
-                body=body,
+                body=taken.body,
             )
             self._count(row)
             rows.append(row)
         _append(self.events, rows, self._keep_events)
 
     def _count(self, row: Event) -> None:
-        types, ids = self._types, self.ids
+        types, ids = self._types, self._ids.setdefault(row.system, Counter())
         known = row.type in types or len(types) < _KEEP_NAMES
         types[row.type if known else "(other)"] += 1
         if row.message_id in ids:
             ids[row.message_id] += 1
             self._duplicates += 1
-        elif len(ids) < KEEP_IDS:
+        elif self._different_ids < KEEP_IDS:
             ids[row.message_id] = 1
+            self._different_ids += 1
         else:
             self._uncounted += 1
 
@@ -164,6 +181,7 @@ class Ledger:
             accepted=self._accepted,
             refused=self._refused,
             duplicates=self._duplicates,
+            repeats=self._repeats,
             uncounted_ids=self._uncounted,
             by_type=dict(self._types),
             by_status=dict(self._statuses),
@@ -171,10 +189,6 @@ class Ledger:
             wire_bytes=self._wire_bytes,
             decoded_bytes=self._decoded_bytes,
         )
-
-
-def _name(value: object) -> str:
-    return value if isinstance(value, str) and value else "(none)"
 
 
 def _append(kept: list[_T], more: Sequence[_T], limit: int) -> None:

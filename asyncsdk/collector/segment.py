@@ -10,10 +10,9 @@ errors are ours: only the codes are known.
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from asyncsdk.collector import rudderstack
-from asyncsdk.collector.answers import JSON, Answer, is_object
+from asyncsdk.collector.answers import JSON, Answer, is_object, json_answer
+from asyncsdk.collector.events import events_of, oversized, take
 
 SYSTEM = "segment"
 
@@ -23,10 +22,6 @@ MAX_BATCH_BYTES = 500_000
 MAX_EVENT_BYTES = 32 * 1024
 
 _SUCCESS = '{"success":true}'
-
-
-class _RawBatch(msgspec.Struct):
-    batch: list[msgspec.Raw] = []
 
 
 def claims(content: dict[str, Any]) -> bool:
@@ -39,8 +34,8 @@ def claims(content: dict[str, Any]) -> bool:
 
 def refusal(status: int, code: str, message: str, *, events: int = 0) -> Answer:
     """Refuse a request in the JSON form that Segment's SDKs read: `code` and `message`."""
-    text = msgspec.json.encode({"code": code, "message": message}).decode()
-    return Answer(status=status, text=text, content_type=JSON, system=SYSTEM, refused=events)
+    content = {"code": code, "message": message}
+    return json_answer(status, content, system=SYSTEM, refused=events)
 
 
 def answer(
@@ -58,7 +53,7 @@ def answer(
 
     Source: segmentio/segment-docs #1042 and #6966 (HTTP API page), checked 2026-11.
     """
-    events = [content] if route in rudderstack.SINGLE_ROUTES else rudderstack.events_of(content)
+    events = [content] if route in rudderstack.SINGLE_ROUTES else events_of(content, "batch")
     if content_type.partition(";")[0].strip().lower() != JSON:
         return refusal(400, "invalid_content_type", "send application/json", events=len(events))
     if len(body) > MAX_BATCH_BYTES:
@@ -73,9 +68,7 @@ def answer(
 
 
 def _take(events: list[Any], fresh_id: Callable[[], str]) -> Answer:
-    accepted = [event for event in events if _is_usable(event)]
-    for event in accepted:
-        event["messageId"] = rudderstack.message_id(event.get("messageId")) or fresh_id()
+    accepted = [take(event, fresh_id) for event in events if _is_usable(event)]
     return Answer(
         status=200,
         text=_SUCCESS,
@@ -95,12 +88,6 @@ def _is_usable(event: object) -> bool:
 
 
 def _has_large_event(route: str, body: bytes) -> bool:
-    if len(body) <= MAX_EVENT_BYTES:  # the common case: no event can be larger than its body
-        return False
     if route in rudderstack.SINGLE_ROUTES:
-        return True
-    try:
-        raw = msgspec.json.decode(body, type=_RawBatch)
-    except msgspec.ValidationError:  # `batch` is a lone value
-        return True
-    return any(len(memoryview(event)) > MAX_EVENT_BYTES for event in raw.batch)
+        return len(body) > MAX_EVENT_BYTES
+    return bool(oversized(body, "batch", limit=MAX_EVENT_BYTES))

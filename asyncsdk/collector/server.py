@@ -14,16 +14,21 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 import anyio
+import msgspec
 from aiohttp import web
 
-from asyncsdk.collector import bodies, cutting, judging, pages, rudderstack
+from asyncsdk.collector import bodies, cutting, judging, pages
 from asyncsdk.collector.answers import Answer
+from asyncsdk.collector.cases import Desk, Head
 from asyncsdk.collector.faults import Fault, Plan, Script, faulted_answer
 from asyncsdk.collector.ledger import Event, Ledger, Received, Summary, masked_headers
+from asyncsdk.collector.memory import Memory
 
 # A handler that still runs after the hanging ones were let go is not waited for longer (seconds).
 _SHUTDOWN_TIMEOUT = 0.1
@@ -31,12 +36,12 @@ _NO_BYTES_SENT = frozenset({"hang", "drop", "reset"})
 
 
 class _Body(Exception):
-    """Carries the answer to a body that cannot be unpacked, and what was read of it."""
+    """Says why a body cannot be unpacked, and how much of it was read."""
 
-    def __init__(self, text: str, wire_bytes: int) -> None:
-        super().__init__(text)
-        self.text = text
+    def __init__(self, wire_bytes: int, *, too_large: bool) -> None:
+        super().__init__(wire_bytes)
         self.wire_bytes = wire_bytes
+        self.too_large = too_large
 
 
 class Collector:
@@ -83,8 +88,9 @@ class Collector:
         self._host = "127.0.0.1" if host.lower() == "localhost" else host
         self._max_body_bytes = max_body_bytes
         self._seed = seed
-        self._desk = judging.Desk(accepts=self._accepts, fresh_id=lambda: str(uuid.uuid4()))
         self._ledger = Ledger(keep_events=keep_events)
+        self._memory = Memory()
+        self._desk = Desk(accepts=self._accepts, fresh_id=_fresh_id, now=_now, memory=self._memory)
         self.write_keys = write_keys  # read for every request: may be set at any time
         # This is all that changes, and only script(), start() and stop() change it.
         self._port = port
@@ -114,20 +120,24 @@ class Collector:
         """Return the newest `keep_events` accepted events; a live view until `clear`."""
         return self._ledger.events
 
-    def message_ids(self) -> Counter[str]:
+    def message_ids(self, system: str | None = None) -> Counter[str]:
         """Count every accepted id, also of events no longer kept: for loss and duplicates.
+
+        Args:
+            system: Count what this system took; without it, what all of them took together.
 
         At most 1,000,000 different ids; `Summary.uncounted_ids` says how many came after that.
         """
-        return self._ledger.ids.copy()
+        return self._ledger.ids(system)
 
     def summary(self) -> Summary:
         """Return the counts since the start or the last `clear`."""
         return self._ledger.summary()
 
     def clear(self) -> None:
-        """Forget all requests, events and counts; the fault script goes on."""
+        """Forget all requests, events, counts and idempotency keys; the fault script goes on."""
         self._ledger.clear()
+        self._memory.clear()
 
     def script(self, *faults: Fault) -> None:
         """Replace the fault script; its clock, counters and chance start anew. None: no faults."""
@@ -196,13 +206,9 @@ class Collector:
 
     async def _receive(self, request: web.Request) -> web.StreamResponse:
         arrived = time.monotonic()
-        head = judging.Head(
-            method=request.method,
-            path=request.path,
-            authorization=request.headers.get("Authorization"),
-            content_type=request.headers.get("Content-Type", ""),
-        )
-        answer = judging.refusal_by_head(head, self._desk)
+        head = _head_of(request)
+        system = judging.system_of(head.path)
+        answer = judging.answer_by_head(head, self._desk)
         wire_bytes, body = 0, b""
         # A fault stands in front of the server: it may look at the size of any body.
         if answer is None or self._script.faults:
@@ -210,13 +216,19 @@ class Collector:
                 wire_bytes, body = await self._read(request)
             except _Body as problem:
                 wire_bytes = problem.wire_bytes
-                answer = answer or rudderstack.refusal(problem.text)
+                said = system.words(413) if problem.too_large else system.broken_body()
+                answer = answer or said
         elapsed = arrived - self._script_began
         plan = self._script.choose(elapsed=elapsed, size=len(body) or wire_bytes)
-        answer = answer or judging.judge(head, body, self._desk)
-        shown = _shown(plan, answer)
+        answer = answer or system.judge(head, body, self._desk_for(plan))
+        shown = _shown(plan, answer, system)
         self._note(request, arrived, plan, answer, shown, (wire_bytes, len(body)))
         return await self._respond(request, plan, shown)
+
+    def _desk_for(self, plan: Plan) -> Desk:
+        if plan.kind != "reject":
+            return self._desk
+        return msgspec.structs.replace(self._desk, spoils=partial(self._script.spoil, plan))
 
     async def _read(self, request: web.Request) -> tuple[int, bytes]:
         """Return how many bytes came, and the unpacked body."""
@@ -228,10 +240,10 @@ class Collector:
             encoding = request.headers.get("Content-Encoding", "")
             return wire_bytes, bodies.unpack(wire, encoding=encoding, limit=limit)
         except bodies.BodyTooLarge:
-            text = "request size exceeds max limit"
-            raise _Body(text, wire_bytes or request.content_length or limit) from None
+            seen = wire_bytes or request.content_length or limit
+            raise _Body(seen, too_large=True) from None
         except bodies.BodyBroken:
-            raise _Body("failed to read body from request", wire_bytes) from None
+            raise _Body(wire_bytes, too_large=False) from None
 
     def _note(
         self,
@@ -255,8 +267,11 @@ class Collector:
             decoded_bytes=sizes[1],
             headers=masked_headers(request.headers),
             fault=plan.kind,
+            repeat=answer.repeat and plan.accept,
         )
         self._ledger.note(received, answer)
+        if plan.accept:
+            self._memory.note(answer)
 
     async def _respond(
         self, request: web.Request, plan: Plan, shown: Answer | None
@@ -282,6 +297,27 @@ class Collector:
         return self._stopping.is_set()
 
 
+def _fresh_id() -> str:
+    return str(uuid.uuid4())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _head_of(request: web.Request) -> Head:
+    headers = request.headers
+    return Head(
+        method=request.method,
+        path=request.path,
+        authorization=headers.get("Authorization"),
+        content_type=headers.get("Content-Type", ""),
+        api_key=request.query.get("api_key", "") if request.query_string else "",
+        idempotency_key=headers.get("X-Idempotency-Key", ""),
+        request_id=headers.get("X-Request-Id", ""),
+    )
+
+
 def _runner(handle: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.AppRunner:
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handle)
@@ -295,12 +331,12 @@ def _runner(handle: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> w
     )
 
 
-def _shown(plan: Plan, answer: Answer) -> Answer | None:
+def _shown(plan: Plan, answer: Answer, system: judging.System) -> Answer | None:
     """Return the answer that goes out, whole or cut; None if no byte does."""
     fault = plan.fault
-    if fault is None or fault.kind in ("drop_after_head", "truncate"):
+    if fault is None or fault.kind in ("reject", "drop_after_head", "truncate"):
         return answer
-    return None if fault.kind in _NO_BYTES_SENT else faulted_answer(fault)
+    return None if fault.kind in _NO_BYTES_SENT else faulted_answer(fault, system.words)
 
 
 def _response(answer: Answer) -> web.Response:

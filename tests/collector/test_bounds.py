@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from asyncsdk.collector import Collector, Event, Received, ledger
-from asyncsdk.collector.answers import Answer
+from asyncsdk.collector.answers import Answer, Taken
 from asyncsdk.collector.bodies import BodyBroken, BodyTooLarge, read_bounded, unpack
 from asyncsdk.collector.ledger import Ledger, masked, masked_headers
 from tests.collector.asking import KEY, Asker, batch, event
@@ -37,9 +37,9 @@ def received(number: int, events: int) -> Received:
 
 def note(book: Ledger, *ids: str, kind: str = "track") -> None:
     """Note one request with an event for each id."""
-    bodies = [event(message_id, type=kind) for message_id in ids]
-    answer = Answer(status=200, text="ok", system="rudderstack", accepted=bodies)
-    book.note(received(book.next_request, len(bodies)), answer)
+    taken = [Taken(message_id, kind, event(message_id, type=kind)) for message_id in ids]
+    answer = Answer(status=200, text="ok", system="rudderstack", accepted=taken)
+    book.note(received(book.next_request, len(taken)), answer)
 
 
 @pytest.mark.parametrize("before", [b"", bytes(60_000), bytes(100_001)])
@@ -125,7 +125,7 @@ def test_old_events_leave_and_ids_stay() -> None:
     assert len(book.events) >= 14
     assert book.events[-1].message_id == "m-99"
     assert [kept.number for kept in book.events] == list(range(101 - len(book.events), 101))
-    assert len(book.ids) == book.summary().accepted == 100
+    assert len(book.ids()) == book.summary().accepted == 100
 
 
 def test_a_batch_larger_than_the_list_leaves_its_end() -> None:
@@ -151,7 +151,7 @@ def test_ids_are_bounded_and_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch
     book = Ledger(keep_events=8)
     note(book, "a", "b", "c", "a")
     summary = book.summary()
-    assert book.ids == {"a": 2, "b": 1}
+    assert book.ids() == {"a": 2, "b": 1}
     assert (summary.accepted, summary.duplicates, summary.uncounted_ids) == (4, 1, 1)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from asyncsdk.collector import Collector, Fault
 from asyncsdk.collector.faults import Script, faulted_answer
+from asyncsdk.collector.rudderstack import words
 from tests.collector.asking import KEY, Asker, basic, batch, until
 
 REFUSE = Fault(kind="status")
@@ -122,7 +123,7 @@ def test_a_fault_that_cannot_work_is_refused(fields: dict[str, Any]) -> None:
 )
 def test_a_status_without_a_body_has_the_gateways_text(status: int, text: str) -> None:
     """Where the gateway has a text for a status, it is that one."""
-    assert faulted_answer(Fault(kind="status", status=status)).text == text
+    assert faulted_answer(Fault(kind="status", status=status), words).text == text
 
 
 @pytest.mark.whole_way
