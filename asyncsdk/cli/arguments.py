@@ -129,7 +129,8 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     collect = commands.add_parser(
         "collect",
         help="run a local server that takes events",
-        description="Run a stand-in for RudderStack and Segment on this machine, until Ctrl-C.",
+        description="Run a stand-in for RudderStack, Segment, GetFluxly and Inslytic on this "
+        "machine, until Ctrl-C.",
     )
     collect.add_argument("--port", type=_port, default=0, metavar="N", help="0 takes a free one")
     collect.add_argument("--host", default="127.0.0.1", help="a loopback name or address")

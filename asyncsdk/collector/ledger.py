@@ -143,6 +143,7 @@ class Ledger:
 
     def _note_events(self, received: Received, answer: Answer) -> None:
         key = masked(answer.write_key)
+        ids = self._ids.setdefault(answer.system, Counter())
         self._systems[answer.system] += len(answer.accepted)
         rows: list[Event] = []
         for taken in answer.accepted:
@@ -157,12 +158,12 @@ class Ledger:
                 received=received.time,
                 body=taken.body,
             )
-            self._count(row)
+            self._count(row, ids)
             rows.append(row)
         _append(self.events, rows, self._keep_events)
 
-    def _count(self, row: Event) -> None:
-        types, ids = self._types, self._ids.setdefault(row.system, Counter())
+    def _count(self, row: Event, ids: Counter[str]) -> None:
+        types = self._types
         known = row.type in types or len(types) < _KEEP_NAMES
         types[row.type if known else "(other)"] += 1
         if row.message_id in ids:

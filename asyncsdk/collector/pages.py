@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from asyncsdk.collector.answers import JSON, Answer
+from asyncsdk.collector.answers import Answer, json_answer
 from asyncsdk.collector.ledger import Event, Ledger
 
 PATHS = frozenset({"/", "/api/events", "/api/summary"})
@@ -20,7 +20,15 @@ _DEFAULT_LIMIT = 100
 
 _ABOUT = """asyncsdk collector: a local stand-in for analytics servers.
 
+RudderStack and Segment:
 POST /v1/batch, /v1/track, /v1/identify, /v1/page, /v1/screen, /v1/group, /v1/alias
+GetFluxly:
+POST /v1/events/batch, /v1/events, /v1/identify/alias
+Inslytic:
+POST /v1/ingest
+GET  /health
+
+What came:
 GET  /api/summary
 GET  /api/events?limit=N&after=M
 """
@@ -57,13 +65,13 @@ def page(path: str, *, host: str, query: Mapping[str, str], ledger: Ledger) -> A
     if path == "/":
         return Answer(status=200, text=_ABOUT)
     if path == "/api/summary":
-        return _json(ledger.summary())
+        return json_answer(200, ledger.summary())
     try:
         limit = _count(query.get("limit", str(_DEFAULT_LIMIT)))
         after = _count(query.get("after", "0"))
     except ValueError:
         return Answer(status=400, text="limit and after are whole numbers from 0\n")
-    return _json(events_page(ledger, limit=limit, after=after))
+    return json_answer(200, events_page(ledger, limit=limit, after=after))
 
 
 def events_page(ledger: Ledger, *, limit: int, after: int) -> EventsPage:
@@ -77,7 +85,3 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise ValueError(text)
     return int(text)
-
-
-def _json(value: msgspec.Struct) -> Answer:
-    return Answer(status=200, text=msgspec.json.encode(value).decode(), content_type=JSON)

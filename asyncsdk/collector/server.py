@@ -13,7 +13,7 @@ import random
 import time
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
@@ -23,29 +23,18 @@ import anyio
 import msgspec
 from aiohttp import web
 
-from asyncsdk.collector import bodies, cutting, judging, pages
+from asyncsdk.collector import cutting, judging, pages, speaking
 from asyncsdk.collector.answers import Answer
-from asyncsdk.collector.cases import Desk, Head
+from asyncsdk.collector.cases import Desk
 from asyncsdk.collector.faults import Fault, Plan, Script, faulted_answer
 from asyncsdk.collector.ledger import Event, Ledger, Received, Summary, masked_headers
 from asyncsdk.collector.memory import Memory
 
-# A handler that still runs after the hanging ones were let go is not waited for longer (seconds).
-_SHUTDOWN_TIMEOUT = 0.1
 _NO_BYTES_SENT = frozenset({"hang", "drop", "reset"})
 
 
-class _Body(Exception):
-    """Says why a body cannot be unpacked, and how much of it was read."""
-
-    def __init__(self, wire_bytes: int, *, too_large: bool) -> None:
-        super().__init__(wire_bytes)
-        self.wire_bytes = wire_bytes
-        self.too_large = too_large
-
-
 class Collector:
-    """Stands in for RudderStack's gateway and Segment's HTTP API on this machine.
+    """Stands in for RudderStack, Segment, GetFluxly and Inslytic on this machine.
 
     Made to be looked into: `requests`, `events` and `message_ids()` say what came, `script()` says
     what goes wrong. Start and stop it on one loop; it may be started again and then listens at
@@ -155,7 +144,7 @@ class Collector:
         if self._runner is not None:
             raise RuntimeError("the collector is running already")
         self._stopping = asyncio.Event()
-        self._runner = runner = _runner(self._handle)
+        self._runner = runner = speaking.runner(self._handle)
         try:
             await runner.setup()
             await web.TCPSite(runner, self._host, self._port).start()
@@ -199,22 +188,22 @@ class Collector:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if request.method in ("GET", "HEAD") and request.path in pages.PATHS:
             host = request.headers.get("Host", "")
-            return _response(
+            return speaking.response(
                 pages.page(request.path, host=host, query=request.query, ledger=self._ledger)
             )
         return await self._receive(request)
 
     async def _receive(self, request: web.Request) -> web.StreamResponse:
         arrived = time.monotonic()
-        head = _head_of(request)
+        head = speaking.head_of(request)
         system = judging.system_of(head.path)
         answer = judging.answer_by_head(head, self._desk)
         wire_bytes, body = 0, b""
         # A fault stands in front of the server: it may look at the size of any body.
         if answer is None or self._script.faults:
             try:
-                wire_bytes, body = await self._read(request)
-            except _Body as problem:
+                wire_bytes, body = await speaking.read(request, limit=self._max_body_bytes)
+            except speaking.UnreadableBody as problem:
                 wire_bytes = problem.wire_bytes
                 said = system.words(413) if problem.too_large else system.broken_body()
                 answer = answer or said
@@ -229,21 +218,6 @@ class Collector:
         if plan.kind != "reject":
             return self._desk
         return msgspec.structs.replace(self._desk, spoils=partial(self._script.spoil, plan))
-
-    async def _read(self, request: web.Request) -> tuple[int, bytes]:
-        """Return how many bytes came, and the unpacked body."""
-        limit = self._max_body_bytes
-        wire_bytes = 0
-        try:
-            wire = await bodies.read_bounded(request.content.iter_any(), limit=limit)
-            wire_bytes = len(wire)
-            encoding = request.headers.get("Content-Encoding", "")
-            return wire_bytes, bodies.unpack(wire, encoding=encoding, limit=limit)
-        except bodies.BodyTooLarge:
-            seen = wire_bytes or request.content_length or limit
-            raise _Body(seen, too_large=True) from None
-        except bodies.BodyBroken:
-            raise _Body(wire_bytes, too_large=False) from None
 
     def _note(
         self,
@@ -288,7 +262,7 @@ class Collector:
             return cutting.close_after_head(request, shown)
         if fault is not None and fault.kind == "truncate":
             return cutting.truncate(request, shown)
-        return _response(shown)
+        return speaking.response(shown)
 
     async def _stopped_within(self, seconds: float) -> bool:
         """Wait *seconds*, or until the collector stops; say whether it did."""
@@ -305,40 +279,9 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _head_of(request: web.Request) -> Head:
-    headers = request.headers
-    return Head(
-        method=request.method,
-        path=request.path,
-        authorization=headers.get("Authorization"),
-        content_type=headers.get("Content-Type", ""),
-        api_key=request.query.get("api_key", "") if request.query_string else "",
-        idempotency_key=headers.get("X-Idempotency-Key", ""),
-        request_id=headers.get("X-Request-Id", ""),
-    )
-
-
-def _runner(handle: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.AppRunner:
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", handle)
-    return web.AppRunner(
-        app,
-        access_log=None,
-        # Bodies are unpacked here, within a bound; and a hanging request whose client left ends.
-        auto_decompress=False,
-        handler_cancellation=True,
-        shutdown_timeout=_SHUTDOWN_TIMEOUT,
-    )
-
-
 def _shown(plan: Plan, answer: Answer, system: judging.System) -> Answer | None:
     """Return the answer that goes out, whole or cut; None if no byte does."""
     fault = plan.fault
     if fault is None or fault.kind in ("reject", "drop_after_head", "truncate"):
         return answer
     return None if fault.kind in _NO_BYTES_SENT else faulted_answer(fault, system.words)
-
-
-def _response(answer: Answer) -> web.Response:
-    headers = {**answer.headers, "Content-Type": answer.content_type}
-    return web.Response(status=answer.status, body=answer.text.encode(), headers=headers)

@@ -20,6 +20,7 @@ from asyncsdk.collector import Fault
         ("delay, seconds=0, accept=no", Fault(kind="delay", seconds=0.0, accept=False)),
         ("hang,accept=yes", Fault(kind="hang", accept=True)),
         ("max_body,bytes=5000", Fault(kind="max_body", bytes=5000)),
+        ("reject,part=0.3,share=0.5", Fault(kind="reject", part=0.3, share=0.5)),
     ],
 )
 def test_a_fault_can_be_written_in_one_word(text: str, fault: Fault) -> None:
@@ -60,6 +61,7 @@ def test_a_fault_that_cannot_work_is_named(text: str, complaint: str) -> None:
         ("hang,accept=yes", "no answer (events taken)"),
         ("delay,seconds=0,accept=no", "slow by 0 s (events forgotten)"),
         ("max_body,bytes=5000", "413 above 5,000 bytes"),
+        ("reject,part=0.3,share=0.5", "30 % of the events refused (50 %)"),
         ("drop_after_head", "answer cut after its head"),
     ],
 )

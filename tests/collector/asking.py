@@ -19,6 +19,11 @@ def basic(key: str) -> str:
     return "Basic " + base64.b64encode(f"{key}:".encode()).decode()
 
 
+def bearer(key: str) -> str:
+    """Return the Authorization of an API key."""
+    return f"Bearer {key}"
+
+
 def event(message_id: str = "m-1", **more: Any) -> dict[str, Any]:
     """Build an event that every system takes."""
     return {"type": "track", "userId": "u-1", "event": "E", "messageId": message_id, **more}
@@ -57,6 +62,7 @@ class Asker:
         *,
         path: str = "/v1/batch",
         key: str | None = KEY,
+        scheme: Callable[[str], str] = basic,
         headers: Mapping[str, str] | None = None,
         packed: bool = False,
     ) -> Got:
@@ -64,10 +70,20 @@ class Asker:
         raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
         sent = {"Content-Type": "application/json", **(headers or {})}
         if key is not None:
-            sent["Authorization"] = basic(key)
+            sent["Authorization"] = scheme(key)
         if packed:
             raw, sent["Content-Encoding"] = gzip.compress(raw), "gzip"
         return await self.ask("POST", path, raw, sent)
+
+    async def said(self, body: object, *, path: str, **headers: str) -> tuple[int, Any]:
+        """Post with a Bearer key; return the status and the answer's JSON.
+
+        The headers are those whose names begin with X: `idempotency_key` is X-Idempotency-Key.
+        """
+        sent = {"X-" + name.replace("_", "-"): value for name, value in headers.items()}
+        got = await self.post(body, path=path, scheme=bearer, headers=sent)
+        assert got.headers["Content-Type"] == "application/json"
+        return got.status, msgspec.json.decode(got.text)
 
     async def get(self, path: str, *, headers: Mapping[str, str] | None = None) -> Got:
         """Get one of the collector's own pages."""

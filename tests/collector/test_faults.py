@@ -74,6 +74,7 @@ def test_a_share_is_drawn_from_the_seed() -> None:
     ("kind", "taken"),
     [
         ("status", False),
+        ("reject", True),
         ("delay", True),
         ("hang", False),
         ("drop", False),
@@ -101,11 +102,12 @@ def test_accept_overrides_what_a_kind_does(kind: Any, taken: bool) -> None:  # n
         {"kind": "drop", "share": 1.1},
         {"kind": "max_body"},
         {"kind": "status", "status": 99},
+        {"kind": "reject", "part": -0.1},
     ],
 )
 def test_a_fault_that_cannot_work_is_refused(fields: dict[str, Any]) -> None:
     """The error names the kind and the field."""
-    with pytest.raises(ValueError, match=f"{fields['kind']}: (seconds|share|bytes|status)"):
+    with pytest.raises(ValueError, match=f"{fields['kind']}: (seconds|share|bytes|status|part)"):
         Fault(**fields)
 
 
@@ -259,6 +261,54 @@ async def test_max_body_is_413_after_inflation(collector: Collector, asker: Aske
     got = await asker.post(batch(*"abcdefgh"), packed=True)
     assert (got.status, got.text) == (413, "request size exceeds max limit\n")
     assert (await asker.post(batch("a"), packed=True)).status == 200
+    assert collector.message_ids() == {"a": 1}
+
+
+def envelope(*ids: str) -> dict[str, Any]:
+    """Build a batch that is answered event by event."""
+    return {"events": [{"event": "e", "user_id": "u", "message_id": given} for given in ids]}
+
+
+@pytest.mark.whole_way
+async def test_a_part_of_the_events_is_refused(collector: Collector, asker: Asker) -> None:
+    """202 names exactly those that were not taken; what is bad anyway is not drawn for."""
+    collector.script(Fault(kind="reject", part=0.3))
+    names = [f"m-{number}" for number in range(99)]
+    status, said = await asker.said(
+        {"events": [{"event": "e"}, *envelope(*names)["events"]]}, path="/v1/events/batch"
+    )
+    refused = [error["index"] for error in said["errors"]]
+    assert (status, said["rejected"], said["accepted"]) == (202, len(refused), 100 - len(refused))
+    assert 15 < len(refused) < 45
+    assert {error["error"] for error in said["errors"]} == {"validation_error"}
+    taken = [name for index, name in enumerate(names, 1) if index not in refused]
+    assert [kept.message_id for kept in collector.events] == taken
+    assert collector.summary().refused == len(refused)
+
+
+@pytest.mark.whole_way
+async def test_a_refusal_has_the_code_that_was_asked_for(
+    collector: Collector, asker: Asker
+) -> None:
+    """`body` is the code, and the seed decides whose it is; then the fault is spent."""
+    stories: list[Any] = []
+    for _ in range(2):
+        collector.script(Fault(kind="reject", part=0.5, body="rate_limited", times=1))
+        path = "/v1/events/batch"
+        stories.append((await asker.said(envelope(*"abcdefgh"), path=path))[1]["errors"])
+        assert (await asker.said(envelope("z"), path=path))[1]["errors"] == []
+    assert stories[0] == stories[1]
+    assert 0 < len(stories[0]) < 8
+    assert {error["error"] for error in stories[0]} == {"rate_limited"}
+
+
+@pytest.mark.whole_way
+async def test_who_has_no_answer_for_each_event_refuses_none(
+    collector: Collector, asker: Asker
+) -> None:
+    """RudderStack has no words for it, so the fault lets it through."""
+    collector.script(Fault(kind="reject"))
+    assert (await asker.post(batch("a"))).status == 200
     assert collector.message_ids() == {"a": 1}
 
 
