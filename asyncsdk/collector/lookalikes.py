@@ -12,12 +12,15 @@ from asyncsdk.collector.keys import basic_key
 
 _ROUTES = frozenset({"batch"}) | rudderstack.SINGLE_ROUTES
 
-words = rudderstack.words
-
 
 def route_of(path: str) -> str | None:
     """Return the route *path* ends with (`batch`, `track` …), None if it is none of theirs."""
     return route_in(path, _ROUTES)
+
+
+def words(status: int) -> Answer:
+    """Answer *status* and nothing else, in RudderStack's words."""
+    return rudderstack.words(status)
 
 
 def broken_body() -> Answer:
