@@ -417,11 +417,13 @@ class Ledger:
         )
 
 
-def add_up(lanes: Mapping[str, LaneStatistics]) -> Statistics:
-    """Return the sum over *lanes*, with the lanes themselves."""
+def add_up(
+    lanes: Mapping[str, LaneStatistics], *, past: LaneStatistics | None = None
+) -> Statistics:
+    """Return the sum over *lanes* and what is *past*, with the lanes themselves."""
     total: dict[str, int] = {}
     reasons: dict[str, int] = {}
-    for lane in lanes.values():
+    for lane in (*lanes.values(), *([past] if past is not None else [])):
         for name in _SUMMED:
             total[name] = total.get(name, 0) + getattr(lane, name)
         for reason, count in lane.dropped_reasons.items():

@@ -4,51 +4,32 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, Unpack
+from typing import Unpack
 
 from asyncsdk.client.binding import Binding
-from asyncsdk.client.calls import Calls
-from asyncsdk.client.checking import (
-    Bound,
-    bound_to,
-    calling_place,
-    check_whole,
-    inherit,
-    merged,
-    read_given,
-    recheck,
-)
-from asyncsdk.client.gate import Call, is_plain, read_usual
+from asyncsdk.client.checking import Bound
+from asyncsdk.client.directing import Directed
+from asyncsdk.client.house import House
 from asyncsdk.client.leaving import Leaving
-from asyncsdk.client.posting import (
-    apply_hooks,
-    base_context,
-    check_room,
-    clean_up,
-    encode_as_it_is,
-    take,
-    tell_coerced,
-)
 from asyncsdk.client.running import Runner
+from asyncsdk.client.saying import Saying, Shared
 from asyncsdk.client.settings import Options, read
-from asyncsdk.client.waiting import Desk
 from asyncsdk.delivery.lane import Lane
-from asyncsdk.errors import ConfigurationError, ValidationError
+from asyncsdk.errors import ConfigurationError
 from asyncsdk.intake import Budget
-from asyncsdk.messages import Id, Message, Object
+from asyncsdk.messages import Id, Object
 from asyncsdk.options import resolve
 from asyncsdk.outside import Outside
-from asyncsdk.receipts import FlushResult, Place, Receipt, Statistics, dropped
+from asyncsdk.receipts import FlushResult, Statistics
 from asyncsdk.reporting import Reporter, logger
-from asyncsdk.seams import DeadLetter, Destination, Encoded, Unsupported
+from asyncsdk.seams import DeadLetter, Destination
 from asyncsdk.transports import AiohttpTransport
-from asyncsdk.wire.values import Coerced
 
 
-class AsyncAnalytics(Calls):
+class AsyncAnalytics(Saying):
     """Say what happens in an application to one or several analytics systems.
 
     The calls (`track`, `identify`, …) are plain functions: they take microseconds, do no IO and
@@ -67,10 +48,9 @@ class AsyncAnalytics(Calls):
     def __init__(self, *destinations: Destination, **options: Unpack[Options]) -> None:
         settings = read(options)
         _check_destinations(destinations)
-        self._settings = settings
-        self._outside = Outside()
-        self._reporter = Reporter(
-            self._outside.monotonic,
+        outside = Outside()
+        reporter = Reporter(
+            outside.monotonic,
             on_error=settings.on_error,
             on_drop=settings.on_drop,
             on_event=settings.on_event,
@@ -81,26 +61,24 @@ class AsyncAnalytics(Calls):
             ssl_context=settings.ssl, proxy=settings.proxy, trust_env=settings.trust_env
         )
         budget = Budget(settings.max_total_bytes)
-        self._lanes = [
-            Lane(
+
+        def make(destination: Destination) -> Lane:
+            return Lane(
                 destination,
                 resolve(destination.delivery, settings.delivery, destination.defaults),
                 store=settings.store,
                 transport=transport,
-                outside=self._outside,
-                reporter=self._reporter,
+                outside=outside,
+                reporter=reporter,
                 budget=budget,
                 deliver=settings.deliver,
             )
-            for destination in destinations
-        ]
-        self._may_refuse = any(lane.options.overflow == "raise" for lane in self._lanes)
-        self._base_context = base_context(settings)
-        self._base_is_plain = is_plain(self._base_context)
-        self._runner = Runner(self._lanes, settings, transport, self._reporter)
-        self._desk = Desk(self._lanes, self._runner)
-        self._leaving = Leaving(self._lanes, self._runner, settings, self._reporter)
-        self._runner.on_start = self._leaving.attend
+
+        self._house = House(make, destinations)
+        runner = Runner(self._house, settings, transport, reporter)
+        super().__init__(Shared(settings, outside, reporter), self._house.own, runner)
+        self._leaving = Leaving(self._house, runner, settings, reporter)
+        runner.on_start = self._leaving.attend
 
     @classmethod
     def from_env(cls, prefix: str = "ASYNCSDK_", **options: Unpack[Options]) -> AsyncAnalytics:
@@ -122,124 +100,6 @@ class AsyncAnalytics(Calls):
         destination, found = read_environment(prefix, os.environ)
         found.update(options)
         return cls(destination, **found)
-
-    # The way of a call.
-
-    def _say(self, call: Call, given: dict[str, Any]) -> Receipt:
-        message_id, now = self._outside.stamp()
-        try:
-            usual = read_usual(call, given, message_id, now)
-            if usual is not None:
-                return self._post(usual, plain=True)
-            message = Message(call.kind, message_id, now)
-            self._read(message, call, given)
-            return self._post(message, plain=False)
-        except ValidationError as error:
-            if self._settings.invalid == "raise":
-                raise
-            place = calling_place()
-            self._reporter.once(f"invalid {place}", f"{place}: {error}")
-            return self._turned_away(message_id, "invalid")
-
-    def _read(self, message: Message, call: Call, given: dict[str, Any]) -> None:
-        """Read what was *given* into *message*, the careful way."""
-        if read_given(message, call, given):
-            place = calling_place()
-            self._reporter.once(
-                f"naive {place}", f"{place}: a timestamp without a zone was read as UTC (said once)"
-            )
-
-    def _post(self, message: Message, *, plain: bool) -> Receipt:
-        """Complete a read *message* and give it to its lanes; *plain* values need no second look."""
-        bound = bound_to(self)
-        if bound is not None:
-            inherit(message, bound)
-            plain = plain and bound.plain
-        if self._base_context is not None:
-            message.context = merged(self._base_context, message.context)
-            plain = plain and self._base_is_plain
-        check_whole(message)
-        settings = self._settings
-        if settings.before_send:
-            kept, reason = apply_hooks(message, settings.before_send, self._reporter)
-            if kept is None:
-                return self._turned_away(message.message_id, reason)
-            message, plain = kept, False
-            if not self._still_right(message):
-                return self._turned_away(message.message_id, "hook_failed")
-        return self._hand_over(message.message_id, self._encode(message, plain=plain))
-
-    def _encode(self, message: Message, *, plain: bool) -> list[tuple[Lane, Encoded]]:
-        """Encode *message* for each lane that has a form for it."""
-        found: list[tuple[Lane, Encoded]] = []
-        for lane in self._lanes:
-            encoded = encode_as_it_is(lane.destination, message, plain=plain)
-            if not isinstance(encoded, Encoded):
-                return self._encode_otherwise(message, plain=plain)
-            found.append((lane, encoded))
-        return found
-
-    def _encode_otherwise(self, message: Message, *, plain: bool) -> list[tuple[Lane, Encoded]]:
-        """Do it where a lane has no form for *message*, or its values must be cleaned up first."""
-        found: list[tuple[Lane, Encoded]] = []
-        skipped: list[tuple[Lane, Unsupported]] = []
-        coerced: list[Coerced] = []
-        for lane in self._lanes:
-            encoded = encode_as_it_is(lane.destination, message, plain=plain)
-            if encoded is None:
-                message, coerced = clean_up(message, strict=self._settings.strict)
-                plain = True
-                encoded = lane.destination.encode(message)
-            if isinstance(encoded, Unsupported):
-                skipped.append((lane, encoded))
-            else:
-                found.append((lane, encoded))
-        if not found:
-            raise ValidationError(skipped[0][1].reason)
-        for lane, _ in skipped:
-            lane.ledger.note("unsupported")
-        if coerced:
-            tell_coerced(coerced, [lane for lane, _ in found], self._reporter)
-        return found
-
-    def _still_right(self, message: Message) -> bool:
-        """Say whether hooks left an event that may be sent: without an id it would poison others."""
-        try:
-            recheck(message)
-        except ValidationError as error:
-            self._reporter.once("hook before_send result", f"before_send broke an event: {error}")
-            return False
-        return True
-
-    def _hand_over(self, message_id: str, found: list[tuple[Lane, Encoded]]) -> Receipt:
-        """Give the event to its lanes' doors, as the owner of the loop or from outside."""
-        runner = self._runner
-        owner = runner.here()
-        if runner.closed or not self._settings.enabled:
-            reason = "disabled" if not self._settings.enabled else "closed"
-            return self._turned_away(message_id, reason, [lane for lane, _ in found])
-        if self._may_refuse:
-            check_room(found)
-        places: list[Place] = []
-        for lane, encoded in found:
-            place = Place(lane.name)
-            if not take(lane, encoded, place, owner=owner):
-                place = self._drop(lane, "queue_full")
-            places.append(place)
-        return Receipt(message_id, places, self._desk)
-
-    def _turned_away(
-        self, message_id: str, reason: str, lanes: Sequence[Lane] | None = None
-    ) -> Receipt:
-        """Return the receipt of an event that none of *lanes*, or of all, gets, for *reason*."""
-        places = [self._drop(lane, reason) for lane in lanes or self._lanes]
-        return Receipt(message_id, places, self._desk)
-
-    def _drop(self, lane: Lane, reason: str) -> Place:
-        lane.ledger.turn_away(reason)
-        if reason != "disabled":
-            self._reporter.drop(lane.name, reason)
-        return Place(lane.name, outcome=dropped(reason))
 
     # The client's life.
 
@@ -327,7 +187,22 @@ class AsyncAnalytics(Calls):
             ValidationError: An argument breaks a rule.
         """
         bound = Bound(user_id, anonymous_id, session_id, context, groups, consent)
-        return Binding(self, bound)
+        return Binding(self, self._shared, bound)
+
+    def to(self, *destinations: str | Destination) -> Directed:
+        """Return a light view whose calls go only to these destinations.
+
+        Either to some of the client's own, by name, or to others, such as a tenant's with a key of
+        its own. The lane of such a one is made with the first call and ends half a minute or a
+        minute after the last one; transport, store and `max_total_bytes` are the client's.
+
+        Args:
+            destinations: Names of the client's destinations, or destinations.
+
+        Raises:
+            ConfigurationError: None is given, or the client has none of that name.
+        """
+        return Directed(self, self._shared, self._runner, self._house, destinations)
 
     # Dead letters.
 
@@ -357,9 +232,10 @@ class AsyncAnalytics(Calls):
     async def _replay(self, wanted: frozenset[str] | None, destination: str | None) -> int:
         store = self._settings.store
         letters = await store.exhume(destination, wanted)
-        names = {lane.name for lane in self._lanes}
+        lanes = self._house.lanes
+        names = {lane.name for lane in lanes}
         left = [letter for letter in letters if letter.destination not in names]
-        for lane in self._lanes:
+        for lane in lanes:
             left += lane.replay([one for one in letters if one.destination == lane.name])
         await store.bury(left)
         return len(letters) - len(left)

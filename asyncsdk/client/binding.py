@@ -23,9 +23,10 @@ class Binding(AbstractContextManager[OwnerT]):
     May be entered again, also inside itself, but not by two tasks at the same time.
     """
 
-    def __init__(self, owner: OwnerT, bound: Bound) -> None:
+    def __init__(self, owner: OwnerT, client: object, bound: Bound) -> None:
         check_bound(bound)
         self._owner = owner
+        self._client = client  # what stands for the client and all views of it
         # A later change of the caller's objects must not show in later calls.
         self._bound = structs.replace(
             bound,
@@ -37,8 +38,8 @@ class Binding(AbstractContextManager[OwnerT]):
 
     def __enter__(self) -> OwnerT:
         """Lend it."""
-        mine = merge(bound_to(self._owner), self._bound)
-        self._tokens.append(BOUND.set({**BOUND.get({}), id(self._owner): mine}))
+        mine = merge(bound_to(self._client), self._bound)
+        self._tokens.append(BOUND.set({**BOUND.get({}), id(self._client): mine}))
         return self._owner
 
     def __exit__(

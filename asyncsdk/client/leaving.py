@@ -22,14 +22,14 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from types import FrameType
 from typing import Any
 
+from asyncsdk.client.house import House
 from asyncsdk.client.running import Runner, running_loop
 from asyncsdk.client.settings import Settings
-from asyncsdk.delivery.lane import Lane
 from asyncsdk.reporting import Reporter
 from asyncsdk.transports.aio import AiohttpTransport
 from asyncsdk.transports.proxies import Proxies
@@ -52,10 +52,10 @@ class Leaving:
     """See to one client's events when the process ends."""
 
     def __init__(
-        self, lanes: Sequence[Lane], runner: Runner, settings: Settings, reporter: Reporter
+        self, house: House, runner: Runner, settings: Settings, reporter: Reporter
     ) -> None:
         self._reporter = reporter
-        self._lanes = lanes
+        self._house = house
         self._asked = False  # at the exit; a multiprocessing job may be asked twice
         self._runner = runner
         self._settings = settings
@@ -177,7 +177,7 @@ class Leaving:
         """Send with plain sockets from now on: at the exit no thread can be started any more."""
         from asyncsdk.transports.blocking import BlockingTransport  # with http.client, seldom used
 
-        for lane in self._lanes:
+        for lane in self._house.lanes:
             lane.use_no_threads()
             if isinstance(lane.transport, AiohttpTransport):
                 lane.transport = BlockingTransport(

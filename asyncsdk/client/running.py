@@ -11,6 +11,7 @@ calls know in one step whether they are on the owner's.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Coroutine, Sequence
@@ -19,11 +20,12 @@ from typing import Any, TypeVar
 
 import anyio
 
+from asyncsdk.client.house import House
 from asyncsdk.client.settings import Settings
 from asyncsdk.delivery.keeping import Run
 from asyncsdk.delivery.lane import Lane
 from asyncsdk.errors import ClientClosedError, ConfigurationError, DeliveryError
-from asyncsdk.receipts import FlushResult, State, Statistics, add_up
+from asyncsdk.receipts import FlushResult, LaneStatistics, State, Statistics
 from asyncsdk.reporting import Reporter
 from asyncsdk.seams import Transport
 
@@ -46,12 +48,12 @@ class Runner:
 
     def __init__(
         self,
-        lanes: Sequence[Lane],
+        house: House,
         settings: Settings,
         transport: Transport,
         reporter: Reporter,
     ) -> None:
-        self._lanes = lanes
+        self._house = house
         self._settings = settings
         self._transport = transport
         self._reporter = reporter
@@ -67,6 +69,10 @@ class Runner:
         self.on_start: Callable[[], None] = _nothing
 
     @property
+    def _lanes(self) -> Sequence[Lane]:
+        return self._house.lanes
+
+    @property
     def lost_at_exit(self) -> int:
         """Events that nobody will deliver any more, counted at the interpreter's exit."""
         run = self._run
@@ -79,7 +85,7 @@ class Runner:
 
     def statistics(self) -> Statistics:
         """Return all counters and gauges as they are now."""
-        return add_up({lane.name: lane.view() for lane in self._lanes})
+        return self._house.statistics()
 
     def here(self) -> bool:
         """Say whether the caller is on the owner's thread; starts a run if nobody has one.
@@ -131,8 +137,9 @@ class Runner:
                 f"the event loop changed; {self.pending} events move to the new one",
                 level=logging.INFO,
             )
+        self._house.take_idle()
         self._run = run = Run(
-            self._lanes,
+            self._house,
             store=self._settings.store,
             transport=self._transport,
             reporter=self._reporter,
@@ -144,6 +151,13 @@ class Runner:
         self.loop = run.loop
         self.on_start()
         return run
+
+    def adopt(self, lane: Lane) -> None:
+        """Let the run that is under way take one more *lane*; the next one does it by itself."""
+        run = self._run
+        if run is not None and not run.ended:
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+                run.loop.call_soon_threadsafe(run.add, lane)
 
     def _run_ended(self, run: Run) -> None:
         """Own the doors no more: calls leave their events, and the next one opens a run."""
@@ -175,8 +189,7 @@ class Runner:
         forget = getattr(self._transport, "forget", None)
         if callable(forget):
             forget()
-        for lane in self._lanes:
-            lane.after_fork()
+        self._house.after_fork()
 
     async def undivided(self, work: Coroutine[Any, Any, T]) -> T:
         """Do *work* to its end, even if whoever waits for it is cancelled meanwhile."""
@@ -264,7 +277,7 @@ class Runner:
         """Return the last error of each lane that did not deliver everything, if it still counts."""
         errors: list[DeliveryError] = []
         for lane in self._lanes:
-            now, then = lane.view(), before.destinations[lane.name]
+            now, then = lane.view(), before.destinations.get(lane.name, _NOTHING_YET)
             lost = now.pending or any(
                 getattr(now, state) > getattr(then, state)
                 for state in (State.REJECTED, State.DEAD, State.DROPPED)
@@ -277,6 +290,9 @@ class Runner:
 
 # Tasks of a forked child's parent: to collect them would complain that they did not end.
 _parents: list[object] = []
+
+
+_NOTHING_YET = LaneStatistics()
 
 
 def _nothing() -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 
@@ -39,12 +39,31 @@ _LONGEST_WAIT = 86_400.0
 _running: set[Run] = set()
 
 
+class Lanes(Protocol):
+    """The lanes of a client, of which some come and go."""
+
+    look: float  # seconds between looks for lanes that nobody uses
+
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """All that are there now."""
+        ...
+
+    def has_guests(self) -> bool:
+        """Say whether there are lanes that may end before the client does."""
+        ...
+
+    def take_idle(self) -> Sequence[Lane]:
+        """Take out the lanes that nobody used since the last look."""
+        ...
+
+
 class Run:
     """One run of a client on one loop."""
 
     def __init__(
         self,
-        lanes: Sequence[Lane],
+        house: Lanes,
         *,
         store: Store,
         transport: Transport,
@@ -56,7 +75,7 @@ class Run:
         # A handler of `signal.signal` runs when the main thread next executes Python: a loop that
         # sleeps must be woken now and then, or a signal may wait as long as the loop does.
         self._tick = tick
-        self._lanes = lanes
+        self._house = house
         self._store = store
         self._transport = transport
         self._reporter = reporter
@@ -64,12 +83,15 @@ class Run:
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._on_end = on_end
         # This is all that changes.
+        self._lanes = list(house.lanes)
+        self._news = asyncio.Event()  # a lane was added, or the run is to end
+        self._next_look = self.loop.time() + house.look
         self.ready: asyncio.Event = asyncio.Event()
         self.dropped: int = 0
         self._asked_to_end = asyncio.Event()
         self._deadline = 0.0
         self._over = False  # ended before its task: a seam would not let go
-        for lane in lanes:
+        for lane in self._lanes:
             lane.door.bind(self.loop)
         self._task = self.loop.create_task(self._keep(), name="asyncsdk")
         _running.add(self)
@@ -93,7 +115,7 @@ class Run:
         """
         if not self._asked_to_end.is_set():
             self._deadline = deadline
-            self._asked_to_end.set()
+            self._ask_to_end()
         left = max(self._deadline - self.loop.time(), 0.0)
         await asyncio.wait([self._task], timeout=min(left, _LONGEST_WAIT) + 2 * _CLOSING)
         if not self._task.done():
@@ -102,6 +124,17 @@ class Run:
             self._task.cancel()
             self._let_go()
             self._count_the_rest()
+
+    def _ask_to_end(self) -> None:
+        self._asked_to_end.set()
+        self._news.set()
+
+    def add(self, lane: Lane) -> None:
+        """Run one more *lane*; on the run's loop. A run that is ending leaves it to the next one."""
+        if lane not in self._lanes and not self._asked_to_end.is_set():
+            lane.door.bind(self.loop)
+            self._lanes.append(lane)
+            self._news.set()
 
     async def wait(self) -> None:
         """Wait until nothing of this run is left. Cancelling this changes nothing."""
@@ -156,24 +189,51 @@ class Run:
 
     async def _run_lanes(self, group: asyncio.TaskGroup) -> None:
         store = await self._start_store(group)
-        ending = self._ending(group)
-        lanes = {self._start_lane(group, lane): lane for lane in self._lanes}
+        news = self._wait_for_news(group)
+        lanes: dict[asyncio.Task[None], Lane] = {}
+        self._start_lanes(group, lanes)
         self.ready.set()
         while not self._asked_to_end.is_set():
             done, _ = await asyncio.wait(
-                {ending, store, *lanes}, timeout=self._tick, return_when=asyncio.FIRST_COMPLETED
+                {news, store, *lanes}, timeout=self._pause(), return_when=asyncio.FIRST_COMPLETED
             )
+            self._end_idle_lanes(lanes)
             # Somebody cancelled a task of ours alone; what it had in hand is still leased.
             for task in [task for task in lanes if task in done]:
-                lane = lanes.pop(task)
-                lanes[self._start_lane(group, lane)] = lane
-            if ending in done:
-                ending = self._ending(group)
+                del lanes[task]
+            self._start_lanes(group, lanes)
+            if news in done:
+                news = self._wait_for_news(group)
             if store in done:
                 store = await self._start_store(group)
         await self._finish(self._deadline)
-        tasks: tuple[asyncio.Task[Any], ...] = (ending, store, *lanes)
+        tasks: tuple[asyncio.Task[Any], ...] = (news, store, *lanes)
         for task in tasks:
+            task.cancel()
+
+    def _pause(self) -> float | None:
+        """Return for how long nothing may happen before somebody must look."""
+        look = (
+            None if not self._house.has_guests() else max(self._next_look - self.loop.time(), 0.0)
+        )
+        return min((each for each in (self._tick, look) if each is not None), default=None)
+
+    def _start_lanes(self, group: asyncio.TaskGroup, lanes: dict[asyncio.Task[None], Lane]) -> None:
+        """Start every lane that does not run: a new one, or one whose task was cancelled."""
+        running = set(lanes.values())
+        for lane in self._lanes:
+            if lane not in running:
+                lanes[group.create_task(lane.run(), name=f"asyncsdk {lane.name}")] = lane
+
+    def _end_idle_lanes(self, lanes: dict[asyncio.Task[None], Lane]) -> None:
+        if not self._house.has_guests() or self.loop.time() < self._next_look:
+            return
+        self._next_look = self.loop.time() + self._house.look
+        idle = self._house.take_idle()
+        for task in [task for task, lane in lanes.items() if lane in idle]:
+            lane = lanes.pop(task)
+            self._lanes.remove(lane)
+            lane.door.unbind()
             task.cancel()
 
     async def _start_store(self, group: asyncio.TaskGroup) -> asyncio.Task[None]:
@@ -185,11 +245,10 @@ class Run:
         waiting.cancel()
         return store
 
-    def _ending(self, group: asyncio.TaskGroup) -> asyncio.Task[object]:
-        return group.create_task(self._asked_to_end.wait(), name="asyncsdk ending")
-
-    def _start_lane(self, group: asyncio.TaskGroup, lane: Lane) -> asyncio.Task[None]:
-        return group.create_task(lane.run(), name=f"asyncsdk {lane.name}")
+    def _wait_for_news(self, group: asyncio.TaskGroup) -> asyncio.Task[object]:
+        if not self._asked_to_end.is_set():
+            self._news.clear()
+        return group.create_task(self._news.wait(), name="asyncsdk news")
 
     async def _keep_store(self, ready: asyncio.Event) -> None:
         """Let the store do its work; while it fails, the lanes go on as well as they can."""
@@ -230,7 +289,7 @@ class Run:
         deadline = self.loop.time() + self._exit_drain
         ending = self._asked_to_end.is_set()
         self._deadline = min(self._deadline, deadline) if ending else deadline
-        self._asked_to_end.set()
+        self._ask_to_end()
         with anyio.CancelScope(shield=True, deadline=self._deadline + _CLOSING):
             await self._deliver()
 

@@ -262,9 +262,7 @@ async def test_an_exception_inside_async_with_comes_through_and_all_is_drained(
 # Cancelled tasks.
 
 
-@pytest.mark.parametrize(
-    "kind", ["here", "here write", "here send 0", "store", "ending", "asyncsdk"]
-)
+@pytest.mark.parametrize("kind", ["here", "here write", "here send 0", "store", "news", "asyncsdk"])
 @pytest.mark.parametrize("state", ["resting", "in flight", "idle"])
 async def test_a_task_that_others_cancel_loses_nothing(
     collector: Collector, kind: str, state: str
