@@ -6,7 +6,7 @@ The checks of a call's arguments stand here too, so that every call refuses in t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, NoReturn, TypeAlias, dataclass_transform
 
 import msgspec
@@ -173,6 +173,16 @@ def check_consent(field: str, value: object) -> None:
             _refuse(field, "a bool for each purpose", wrong)
     elif value is not None and not isinstance(value, bool):
         _refuse(field, "a bool or a mapping of purposes to bools", value)
+
+
+def has_consent(consent: Consent | None, purposes: Sequence[str]) -> bool | None:
+    """Say whether *consent* covers all *purposes*; None if it does not say, of one at least."""
+    if isinstance(consent, bool):
+        return consent
+    answers = [None if consent is None else consent.get(purpose) for purpose in purposes]
+    if False in answers:
+        return False
+    return None if None in answers else True
 
 
 def _refuse(field: str, rule: str, value: object) -> NoReturn:

@@ -7,7 +7,7 @@ the client's keyword, the vendor's default; `SETTLED` stands behind them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct, structs
@@ -17,6 +17,7 @@ from asyncsdk.errors import ConfigurationError
 Overflow = Literal["drop_newest", "drop_oldest", "raise"]
 Exhausted = Literal["dead_letter", "requeue"]
 Jitter = float | Literal["full"]
+WithoutConsent = Literal["drop", "hold"]
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -42,6 +43,11 @@ class Delivery(Struct, frozen=True, kw_only=True):
         gzip: Whether bodies are compressed.
         probe_after: Seconds until a lane that stands still (a wrong key) is probed.
         probe_cap: Seconds; the pause between probes doubles up to this.
+        consent: Purposes that a user must have agreed to before an event goes here.
+        without_consent: What becomes of an event whose user has not said so: ``"drop"``, or
+            ``"hold"`` until `AsyncAnalytics.consent` says it. A no drops it in any case.
+        max_held_events: Most events held for consent; beyond it the oldest are dropped.
+        max_held_age: Seconds after which an event that is held is dropped.
     """
 
     flush_at: int | None = None
@@ -62,6 +68,10 @@ class Delivery(Struct, frozen=True, kw_only=True):
     gzip: bool | None = None
     probe_after: float | None = None
     probe_cap: float | None = None
+    consent: Sequence[str] | None = None
+    without_consent: WithoutConsent | None = None
+    max_held_events: int | None = None
+    max_held_age: float | None = None
 
     def __post_init__(self) -> None:
         """Check every option that was given.
@@ -73,6 +83,8 @@ class Delivery(Struct, frozen=True, kw_only=True):
             value = getattr(self, name)
             if value is not None:
                 _RULES[name](name, value)
+        if self.consent is not None:
+            structs.force_setattr(self, "consent", tuple(self.consent))
 
 
 class LaneOptions(Struct, frozen=True, kw_only=True):
@@ -96,6 +108,10 @@ class LaneOptions(Struct, frozen=True, kw_only=True):
     gzip: bool = True
     probe_after: float = 60.0
     probe_cap: float = 600.0
+    consent: Sequence[str] = ()
+    without_consent: WithoutConsent = "drop"
+    max_held_events: int = 1_000
+    max_held_age: float = 1_800.0
 
 
 #: An outage that lasts longer than this ends a requeued batch, unless `max_age` says otherwise.
@@ -188,6 +204,14 @@ def _positive(name: str, value: object) -> None:
     check_seconds(name, value, least=0.001)
 
 
+def _texts(name: str, value: object) -> None:
+    texts: Sequence[object] = (
+        value if isinstance(value, Sequence) and not isinstance(value, str) else [None]
+    )
+    if not all(isinstance(text, str) and text for text in texts):
+        raise ConfigurationError(f"{name}={value!r}: a list of texts that are not empty is needed")
+
+
 def _choice(*choices: str) -> Callable[[str, object], None]:
     return lambda name, value: check_choice(name, value, choices)
 
@@ -211,4 +235,8 @@ _RULES: dict[str, Callable[[str, object], None]] = {
     "gzip": check_bool,
     "probe_after": _positive,
     "probe_cap": check_seconds,
+    "consent": _texts,
+    "without_consent": _choice("drop", "hold"),
+    "max_held_events": check_count,
+    "max_held_age": check_seconds,
 }

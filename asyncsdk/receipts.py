@@ -53,11 +53,13 @@ class Outcome(Struct, frozen=True):
 
 
 PENDING = Outcome(State.PENDING)
+#: Its user has not agreed yet to what the destination asks for.
+AWAITS_CONSENT = Outcome(State.PENDING, "consent")
 STORED = Outcome(State.STORED)
 DELIVERED = Outcome(State.DELIVERED)
 
 #: Drops that the application chose: `delivered()` returns them instead of raising.
-_CHOSEN = frozenset({"disabled", "before_send", "unsupported"})
+_CHOSEN = frozenset({"disabled", "before_send", "consent", "unsupported"})
 
 
 def dropped(reason: str) -> Outcome:

@@ -123,6 +123,7 @@ _WORDS = {
     "shutdown": "shutdown ended before they were delivered",
     "closed": "the client is closed; call before leaving its async with block",
     "before_send": "a before_send hook returned None",
+    "consent": "their users have not agreed to what the destination asks for",
     "hook_failed": "a before_send hook raised",
     "invalid": "a call broke a rule",
 }

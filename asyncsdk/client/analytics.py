@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Unpack
@@ -14,13 +14,14 @@ from asyncsdk.client.checking import Bound
 from asyncsdk.client.directing import Directed
 from asyncsdk.client.house import House
 from asyncsdk.client.leaving import Leaving
+from asyncsdk.client.posting import let_in
 from asyncsdk.client.running import Runner
 from asyncsdk.client.saying import Saying, Shared
 from asyncsdk.client.settings import Options, read
 from asyncsdk.delivery.lane import Lane
-from asyncsdk.errors import ConfigurationError
+from asyncsdk.errors import ConfigurationError, ValidationError
 from asyncsdk.intake import Budget
-from asyncsdk.messages import Id, Object
+from asyncsdk.messages import Consent, Id, Object, check_consent, check_id
 from asyncsdk.options import resolve
 from asyncsdk.outside import Outside
 from asyncsdk.receipts import FlushResult, Statistics
@@ -176,7 +177,7 @@ class AsyncAnalytics(Saying):
         session_id: Id | None = None,
         context: Object | None = None,
         groups: Object | None = None,
-        consent: bool | Mapping[str, bool] | None = None,
+        consent: Consent | None = None,
     ) -> AbstractContextManager[AsyncAnalytics]:
         """Lend ids, context and consent to the calls inside a ``with`` block.
 
@@ -203,6 +204,52 @@ class AsyncAnalytics(Saying):
             ConfigurationError: None is given, or the client has none of that name.
         """
         return Directed(self, self._shared, self._runner, self._house, destinations)
+
+    def consent(
+        self,
+        grants: Consent,
+        *,
+        user_id: Id | None = None,
+        anonymous_id: Id | None = None,
+    ) -> int:
+        """Say what a user has agreed to; release the events that were held for it.
+
+        An event goes once all purposes that its destination asks for are granted, and is dropped
+        with reason ``consent`` once one is denied. May be called from any thread. It says nothing of
+        later calls: give these their `consent`, or `bind` it.
+
+        Args:
+            grants: True or False for everything, or a mapping of purposes to bools.
+            user_id: Whose events, by this id.
+            anonymous_id: Whose events, by this id; either of the two is enough.
+
+        Returns:
+            How many events were released.
+
+        Raises:
+            ValidationError: An argument breaks a rule, or no id is given.
+        """
+        check_consent("consent", grants)
+        if user_id is None and anonymous_id is None:
+            raise ValidationError("user_id, anonymous_id: consent() needs one of them")
+        check_id("user_id", user_id)
+        check_id("anonymous_id", anonymous_id)
+        return self._release(grants, user_id, anonymous_id)
+
+    def _release(self, grants: Consent, user_id: Id | None, anonymous_id: Id | None) -> int:
+        owner = self._runner.here()
+        released = 0
+        for lane in self._house.lanes:
+            room = lane.waiting_room
+            if room.events:
+                lane.let_go(room.take_old())
+                allowed, denied = room.answer(grants, user_id, anonymous_id)
+                lane.let_go(denied)
+                for one in allowed:
+                    let_in(lane, one, owner=owner)
+                released += len(allowed)
+                self._runner.soon(room.changed.ring)
+        return released
 
     # Dead letters.
 

@@ -80,7 +80,7 @@ class House:
             idle = [
                 lane
                 for lane in self._lanes[len(self.own) :]
-                if lane.name not in self._used and not lane.door.pending
+                if lane.name not in self._used and not lane.pending
             ]
             self._used.clear()
             for lane in idle:

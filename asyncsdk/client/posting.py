@@ -17,8 +17,9 @@ from asyncsdk.client.checking import merged
 from asyncsdk.client.settings import Hook, Settings
 from asyncsdk.delivery.lane import Lane
 from asyncsdk.errors import QueueFullError, ValidationError
+from asyncsdk.holding import Held
 from asyncsdk.messages import Message
-from asyncsdk.receipts import Place
+from asyncsdk.receipts import PENDING, Place, dropped
 from asyncsdk.reporting import Reporter
 from asyncsdk.seams import Destination, Encoded, Unsupported
 from asyncsdk.wire.encoding import looks_foreign
@@ -200,6 +201,15 @@ def take(lane: Lane, encoded: Encoded, place: Place, *, owner: bool) -> bool:
             "without asyncio",
         )
     return True
+
+
+def let_in(lane: Lane, held: Held, *, owner: bool) -> None:
+    """Give an event that waited for consent to its lane's door; a full queue drops it."""
+    held.place.outcome = PENDING
+    if not take(lane, held.encoded, held.place, owner=owner):
+        held.place.outcome = dropped("queue_full")
+        lane.ledger.turn_away("queue_full")
+        lane.reporter.drop(lane.name, "queue_full")
 
 
 def _warn_of_size(lane: Lane, size: int) -> None:

@@ -81,7 +81,7 @@ class Runner:
     @property
     def pending(self) -> int:
         """Events that are not settled, over all lanes."""
-        return sum(lane.door.pending for lane in self._lanes)
+        return sum(lane.pending for lane in self._lanes)
 
     def statistics(self) -> Statistics:
         """Return all counters and gauges as they are now."""
@@ -158,6 +158,13 @@ class Runner:
         if run is not None and not run.ended:
             with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
                 run.loop.call_soon_threadsafe(run.add, lane)
+
+    def soon(self, work: Callable[[], object]) -> None:
+        """Do *work* on the client's loop, if it runs; from any thread."""
+        loop = self.where
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # it was closed meanwhile
+                loop.call_soon_threadsafe(work)
 
     def _run_ended(self, run: Run) -> None:
         """Own the doors no more: calls leave their events, and the next one opens a run."""

@@ -34,7 +34,7 @@ from asyncsdk.client.settings import Settings
 from asyncsdk.client.waiting import Desk
 from asyncsdk.delivery.lane import Lane
 from asyncsdk.errors import ValidationError
-from asyncsdk.messages import Message
+from asyncsdk.messages import Message, has_consent
 from asyncsdk.outside import Outside
 from asyncsdk.receipts import Place, Receipt, dropped
 from asyncsdk.reporting import Reporter
@@ -75,6 +75,7 @@ class Saying(Calls):
     def _go_to(self, lanes: Sequence[Lane]) -> None:
         self._lanes = lanes
         self._may_refuse = any(lane.options.overflow == "raise" for lane in lanes)
+        self._asks_consent = any(lane.options.consent for lane in lanes)
         self._desk = Desk(lanes, self._runner)
 
     def _say(self, call: Call, given: dict[str, Any]) -> Receipt:
@@ -119,7 +120,7 @@ class Saying(Calls):
             message, plain = kept, False
             if not self._still_right(message):
                 return self._turned_away(message.message_id, "hook_failed")
-        return self._hand_over(message.message_id, self._encode(message, plain=plain))
+        return self._hand_over(message, self._encode(message, plain=plain))
 
     def _encode(self, message: Message, *, plain: bool) -> list[tuple[Lane, Encoded]]:
         """Encode *message* for each lane that has a form for it."""
@@ -163,22 +164,42 @@ class Saying(Calls):
             return False
         return True
 
-    def _hand_over(self, message_id: str, found: list[tuple[Lane, Encoded]]) -> Receipt:
+    def _hand_over(self, message: Message, found: list[tuple[Lane, Encoded]]) -> Receipt:
         """Give the event to its lanes' doors, as the owner of the loop or from outside."""
         runner = self._runner
         owner = runner.here()
         if runner.closed or not self._settings.enabled:
             reason = "disabled" if not self._settings.enabled else "closed"
-            return self._turned_away(message_id, reason, [lane for lane, _ in found])
+            return self._turned_away(message.message_id, reason, [lane for lane, _ in found])
+        places: list[Place] = []
+        if self._asks_consent:
+            found = self._ask_consent(message, found, places)
         if self._may_refuse:
             check_room(found)
-        places: list[Place] = []
         for lane, encoded in found:
             place = Place(lane.name)
             if not take(lane, encoded, place, owner=owner):
                 place = self._drop(lane, "queue_full")
             places.append(place)
-        return Receipt(message_id, places, self._desk)
+        return Receipt(message.message_id, places, self._desk)
+
+    def _ask_consent(
+        self, message: Message, found: list[tuple[Lane, Encoded]], places: list[Place]
+    ) -> list[tuple[Lane, Encoded]]:
+        """Drop or hold the event where its user has not agreed; return where it may go."""
+        going: list[tuple[Lane, Encoded]] = []
+        for lane, encoded in found:
+            room = lane.waiting_room
+            agreed = has_consent(message.consent, room.purposes) if room.purposes else True
+            if agreed:
+                going.append((lane, encoded))
+            elif agreed is None and lane.options.without_consent == "hold":
+                place = Place(lane.name)
+                lane.let_go(room.hold(encoded, place, message))
+                places.append(place)
+            else:
+                places.append(self._drop(lane, "consent"))
+        return going
 
     def _turned_away(
         self, message_id: str, reason: str, lanes: Sequence[Lane] | None = None

@@ -19,6 +19,7 @@ from asyncsdk.options import (
     Exhausted,
     Jitter,
     Overflow,
+    WithoutConsent,
     check_bool,
     check_choice,
     check_count,
@@ -59,6 +60,10 @@ class Options(TypedDict, total=False):
     gzip: bool
     probe_after: float
     probe_cap: float
+    consent: Sequence[str]
+    without_consent: WithoutConsent
+    max_held_events: int
+    max_held_age: float
     enabled: bool
     deliver: bool
     default_context: Mapping[str, Any]
@@ -250,6 +255,8 @@ def from_text(name: str, text: str) -> Any:
         return read_bool(name, text)
     if hint is dict:
         return _object(name, text)
+    if hint is tuple:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
     if name == "jitter" and text != "full":
         hint = float
     try:
@@ -302,6 +309,10 @@ _READABLE: dict[str, Any] = {
     "gzip": bool,
     "probe_after": float,
     "probe_cap": float,
+    "consent": tuple,
+    "without_consent": str,
+    "max_held_events": int,
+    "max_held_age": float,
     "enabled": bool,
     "deliver": bool,
     "default_context": dict,

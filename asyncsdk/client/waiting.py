@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 
 from asyncsdk.client.running import Runner, running_loop
 from asyncsdk.delivery.lane import Lane
-from asyncsdk.receipts import Place, State
+from asyncsdk.receipts import AWAITS_CONSENT, PENDING, Place, State
 
 #: Seconds between looks at a queue that was too full to go on.
 _CROWDED_LOOK = 0.005
@@ -37,7 +37,7 @@ class Desk:
                     # Left while this run was ending: the next one takes it, or it is dropped.
                     await run.wait()
                 for place in places:
-                    await _wait(place)
+                    await self._wait(place)
 
     def _crowded(self) -> bool:
         """Whether a producer should wait; not for a lane that may stand still for hours."""
@@ -60,15 +60,18 @@ class Desk:
                 door.seal()
             yield from asyncio.sleep(_CROWDED_LOOK).__await__()
 
+    async def _wait(self, place: Place) -> None:
+        """Wait until *place* is settled, or was given to its lane's door."""
+        while place.outcome is AWAITS_CONSENT and place.fates is None:
+            room = next(lane.waiting_room for lane in self._lanes if lane.name == place.lane)
+            await room.changed.wait()
+        while place.fates is not None and not _settled(place):
+            await place.fates.moved()
+
 
 def _settled(place: Place) -> bool:
     return place.look().state is not State.PENDING
 
 
 def _is_left(place: Place) -> bool:
-    return place.fates is None and not _settled(place)
-
-
-async def _wait(place: Place) -> None:
-    while place.fates is not None and not _settled(place):
-        await place.fates.moved()
+    return place.fates is None and place.outcome is PENDING

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections.abc import Sequence
 
 import anyio
 from msgspec import structs
@@ -27,6 +28,7 @@ from asyncsdk.delivery.packing import Packer
 from asyncsdk.delivery.parcels import Parcel
 from asyncsdk.delivery.sending import error_of, send_for_ever, short
 from asyncsdk.errors import DeliveryError
+from asyncsdk.holding import Held, WaitingRoom
 from asyncsdk.intake import Budget, Door
 from asyncsdk.options import LaneOptions
 from asyncsdk.outside import Bell, Outside
@@ -74,6 +76,13 @@ class Lane:
         self.ledger: Ledger = self.door.ledger
         self.custody: Custody = Custody(self.door)
         self.closer: Closer = Closer()
+        self.waiting_room: WaitingRoom = WaitingRoom(
+            self.options.consent,
+            most=self.options.max_held_events,
+            most_bytes=self.options.max_queue_bytes,
+            age=self.options.max_held_age,
+            clock=self.outside.monotonic,
+        )
         # This is all that changes, with the door, the custody and the closer; the lane's loop writes it.
         self.pace: Pace = Pace(width=self.options.concurrency)
         self.trusted: bool = False  # it has delivered since it last stood still
@@ -346,7 +355,17 @@ class Lane:
         count = self.door.drop_all(dropped(reason))
         if count:
             self.reporter.drop(self.name, reason, count)
+        self.let_go(self.waiting_room.take_all())
+        self.waiting_room.changed.ring()
         return count
+
+    def let_go(self, held: Sequence[Held]) -> None:
+        """Drop what waited for a consent that does not come; any thread."""
+        for one in held:
+            one.place.outcome = dropped("consent")
+            self.ledger.turn_away("consent")
+        if held:
+            self.reporter.drop(self.name, "consent", len(held))
 
     def replay(self, letters: list[DeadLetter]) -> list[DeadLetter]:
         """Take dead *letters* back to the end of the queue; return those that do not fit.
@@ -368,14 +387,20 @@ class Lane:
     def view(self) -> LaneStatistics:
         """Return the counters and gauges as they are now."""
         left = len(self.door.left)
-        uncounted = left + self.door.open_events
+        held = self.waiting_room.events
+        uncounted = left + held + self.door.open_events
         view = self.ledger.view(
-            pending=self.door.held_events + left,
-            queue_bytes=self.door.held_bytes + self.door.left_bytes,
+            pending=self.door.held_events + left + held,
+            queue_bytes=self.door.held_bytes + self.door.left_bytes + self.waiting_room.bytes,
             paused=self._pause(),
             stopped=self.pace.stopped,
         )
         return structs.replace(view, accepted=view.accepted + uncounted) if uncounted else view
+
+    @property
+    def pending(self) -> int:
+        """Events that are not settled, those that wait for consent among them."""
+        return self.door.pending + self.waiting_room.events
 
     def _pause(self) -> float:
         try:

@@ -34,6 +34,10 @@ RIGHT: dict[str, Any] = {
     "jitter": "full",
     "exhausted": "requeue",
     "gzip": False,
+    "consent": ("marketing",),
+    "without_consent": "hold",
+    "max_held_events": 7,
+    "max_held_age": 0.25,
 }
 
 WRONG: list[tuple[str, Any]] = [
@@ -44,6 +48,10 @@ WRONG: list[tuple[str, Any]] = [
     *itertools.product(["overflow"], ["block", "", 1, []]),
     *itertools.product(["exhausted"], ["drop", True]),
     *itertools.product(["gzip"], [1, 0, "yes"]),
+    *itertools.product(["consent"], ["marketing", [1], [""], {"marketing": True}, 5]),
+    *itertools.product(["without_consent"], ["raise", None.__class__, 1]),
+    *itertools.product(["max_held_events"], [0, 1.5, "7"]),
+    *itertools.product(["max_held_age"], [-1, "7", True]),
 ]
 
 
