@@ -1,4 +1,4 @@
-"""What comes from outside: clocks, chance, fresh ids, and waiting for others.
+"""What comes from outside: clocks, chance, fresh ids, threads, and waiting for others.
 
 Message id and time come from one clock read. Both are cached for the millisecond in which they
 were made, so a call costs half a microsecond. An id is a UUIDv7: 48 bits of milliseconds, 46
@@ -10,13 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 import weakref
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec, TypeVar, TypeVarTuple
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 _alive: weakref.WeakSet[Outside] = weakref.WeakSet()
 
@@ -151,3 +158,41 @@ class Bell:
 def _wake(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+async def beside(work: Callable[[*Args], T], *args: *Args) -> T:
+    """Do *work* in a thread of its own, and return or raise what it does.
+
+    Cancelling this leaves the work to its thread, which ends by itself.
+    """
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_OneThread(loop), work, *args)
+
+
+class _OneThread(Executor):
+    """Give the one job of a loop a daemon thread.
+
+    The threads of a pool wait for more, and keep a program from ending whose loop just stopped.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def submit(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Begin the job."""
+        future: Future[T] = Future()
+        job = partial(work, *args, **kwargs)
+        threading.Thread(target=self._do, args=(future, job), name="asyncsdk", daemon=True).start()
+        return future
+
+    def _do(self, future: Future[T], job: Callable[[], T]) -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            made = job()
+        except BaseException as error:  # noqa: BLE001 - it is raised where the job is awaited
+            if not self._loop.is_closed():
+                future.set_exception(error)
+        else:
+            if not self._loop.is_closed():
+                future.set_result(made)

@@ -4,10 +4,9 @@ Straight from the descriptor: a thread that waits inside a buffered stdin would 
 interpreter's end, one that waits inside `os.read` dies with it.
 """
 
-import asyncio
 import os
-import threading
-from contextlib import suppress
+
+from asyncsdk.outside import beside
 
 #: Bytes of one read at most.
 PIECE = 128 * 1024
@@ -21,28 +20,4 @@ async def read_some(descriptor: int) -> bytes:
     Raises:
         OSError: It cannot be read.
     """
-    future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-    thread = threading.Thread(
-        target=_read, args=(descriptor, future), name="asyncsdk read", daemon=True
-    )
-    thread.start()
-    return await future
-
-
-def _read(descriptor: int, future: asyncio.Future[bytes]) -> None:
-    piece: bytes | OSError
-    try:
-        piece = os.read(descriptor, PIECE)
-    except OSError as error:
-        piece = error
-    with suppress(RuntimeError):  # the loop was closed meanwhile
-        future.get_loop().call_soon_threadsafe(_tell, future, piece)
-
-
-def _tell(future: asyncio.Future[bytes], piece: bytes | OSError) -> None:
-    if future.done():
-        return
-    if isinstance(piece, OSError):
-        future.set_exception(piece)
-    else:
-        future.set_result(piece)
+    return await beside(os.read, descriptor, PIECE)

@@ -14,10 +14,8 @@ import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-import anyio
-import anyio.to_thread
-
 from asyncsdk.errors import RequestTimeoutError, TransportError
+from asyncsdk.outside import beside
 from asyncsdk.seams import HttpRequest, HttpResponse
 from asyncsdk.transports.proxies import Proxies
 
@@ -65,11 +63,7 @@ class AiohttpTransport:
         """Make a session on the running loop; the first one of a process takes a while."""
         if "aiohttp" not in sys.modules:
             # A quarter of a second of imports: beside the loop, which goes on meanwhile.
-            await anyio.to_thread.run_sync(
-                importlib.import_module,
-                "aiohttp",
-                limiter=anyio.CapacityLimiter(1),  # the host's threads may all be busy
-            )
+            await beside(importlib.import_module, "aiohttp")
         import aiohttp
 
         await self.close()

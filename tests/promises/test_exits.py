@@ -45,6 +45,15 @@ ENDINGS = {
                 track(client, number)
         loop.run_until_complete(main())
         """,
+    "a loop that just stops": """
+        loop = new_event_loop()
+        def call():
+            for number in range(250):
+                track(client, number)
+        loop.call_soon(call)
+        loop.call_later(0.5, loop.stop)
+        loop.run_forever()
+        """,
     "a loop in another thread": """
         loop = new_event_loop()
         threading.Thread(target=loop.run_forever, daemon=True).start()
