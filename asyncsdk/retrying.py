@@ -185,12 +185,12 @@ def decide(verdict: Verdict, count: int, *, attempts: int, max_retries: int) -> 
     """
     if verdict.fate is Fate.DELIVERED and not verdict.but:
         return Step(delivered=[(0, count)])
-    fates = _fates(verdict, count)
-    again = [at for at, fate in enumerate(fates) if fate in (Fate.AGAIN, Fate.SPLIT, Fate.STOP)]
+    stretches = _stretches(verdict, count)
+    again = _of(stretches, Fate.AGAIN, Fate.SPLIT, Fate.STOP)
     step = Step(
-        delivered=_ranges([at for at, fate in enumerate(fates) if fate is Fate.DELIVERED]),
-        rejected=_ranges([at for at, fate in enumerate(fates) if fate is Fate.NEVER]),
-        parcels=[_ranges(again)] if again else (),
+        delivered=_of(stretches, Fate.DELIVERED),
+        rejected=_of(stretches, Fate.NEVER),
+        parcels=[again] if again else (),
     )
     if not again:
         return step
@@ -202,36 +202,57 @@ def decide(verdict: Verdict, count: int, *, attempts: int, max_retries: int) -> 
     return structs.replace(step, move=move)
 
 
-def _fates(verdict: Verdict, count: int) -> list[Fate]:
-    fates = [verdict.fate] * count
-    for at, fate in verdict.but.items():
-        # An index outside the request is the server's nonsense: it names nobody.
-        if 0 <= at < count:
-            fates[at] = fate
-    return fates
+# In ranges, never event by event: a batch may have thousands, and each failure comes through here.
 
 
-def _parts(step: Step, again: list[int], *, named: bool) -> Step:
+def _stretches(verdict: Verdict, count: int) -> list[tuple[Range, Fate]]:
+    """Cut the request into stretches of events with one fate."""
+    stretches: list[tuple[Range, Fate]] = []
+    at = 0
+    # An index outside the request is the server's nonsense: it names nobody.
+    for named in sorted(index for index in verdict.but if 0 <= index < count):
+        if at < named:
+            stretches.append(((at, named), verdict.fate))
+        stretches.append(((named, named + 1), verdict.but[named]))
+        at = named + 1
+    if at < count:
+        stretches.append(((at, count), verdict.fate))
+    return stretches
+
+
+def _of(stretches: Sequence[tuple[Range, Fate]], *fates: Fate) -> list[Range]:
+    """Return the ranges with one of these *fates*; neighbours are joined."""
+    ranges: list[Range] = []
+    for (start, stop), fate in stretches:
+        if fate not in fates:
+            continue
+        joins = bool(ranges) and ranges[-1][1] == start
+        ranges.append((ranges.pop()[0] if joins else start, stop))
+    return ranges
+
+
+def _parts(step: Step, again: Sequence[Range], *, named: bool) -> Step:
     """Send the innocent again at once if the server named the guilty, else look for them."""
     if named and (step.rejected or step.delivered):
         return step
-    if len(again) == 1:
-        return structs.replace(
-            step, rejected=[*step.rejected, (again[0], again[0] + 1)], parcels=()
-        )
-    half = len(again) // 2
-    return structs.replace(step, parcels=[_ranges(again[:half]), _ranges(again[half:])], split=True)
+    count = sum(stop - start for start, stop in again)
+    if count == 1:
+        return structs.replace(step, rejected=[*step.rejected, *again], parcels=())
+    return structs.replace(step, parcels=_cut(again, count // 2), split=True)
 
 
-def _ranges(indexes: Sequence[int]) -> list[Range]:
-    """Join neighbours: ``[0, 1, 2, 5]`` becomes ``[(0, 3), (5, 6)]``."""
-    ranges: list[Range] = []
-    for at in indexes:
-        if ranges and ranges[-1][1] == at:
-            ranges[-1] = (ranges[-1][0], at + 1)
-        else:
-            ranges.append((at, at + 1))
-    return ranges
+def _cut(ranges: Sequence[Range], count: int) -> tuple[list[Range], list[Range]]:
+    """Return the first *count* indexes of *ranges*, and the rest."""
+    front: list[Range] = []
+    back: list[Range] = []
+    for start, stop in ranges:
+        middle = min(stop, start + count)
+        count -= middle - start
+        if start < middle:
+            front.append((start, middle))
+        if middle < stop:
+            back.append((middle, stop))
+    return front, back
 
 
 def refusals_allowed(count: int, *, trusted: bool) -> int:

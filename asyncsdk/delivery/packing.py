@@ -9,7 +9,6 @@ import asyncio
 import sys
 
 from asyncsdk.outside import beside
-
 from asyncsdk.wire.gzip import find_gzip
 
 

@@ -12,6 +12,7 @@ lane next calls the store's `recover`.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
@@ -34,6 +35,9 @@ from asyncsdk.seams import DeadLetter, Fate, Lease, Verdict
 
 if TYPE_CHECKING:
     from asyncsdk.delivery.lane import Lane
+
+#: Dead letters that are written in one step of the loop.
+_LETTERS_AT_ONCE = 50
 
 
 class Hunt:
@@ -98,11 +102,17 @@ async def _bury_the_old(lane: Lane, trip: Trip, parcel: Parcel) -> bool:
 
 
 async def _exchange(lane: Lane, parcel: Parcel) -> Verdict:
-    """Send *parcel* once and return what came of it."""
+    """Send *parcel* once and return what came of it.
+
+    In steps: to settle the last one, to join and pack, and to hand over may each take the loop half
+    a millisecond if the batch is large. The host has its turn in between.
+    """
     destination = lane.destination
     attempt = parcel.attempts + 1
+    await asyncio.sleep(0)
     body = destination.body(parcel.route, parcel.events, sent_at=lane.outside.now())
     packed = await lane.packer.gzip(body) if lane.options.gzip else body
+    await asyncio.sleep(0)
     request = destination.request(
         parcel.route,
         packed,
@@ -224,7 +234,8 @@ async def _in_vain(lane: Lane, trip: Trip, hunt: Hunt, started: float) -> None:
 async def _reject(lane: Lane, guilty: Parcel, verdict: Verdict, attempts: int) -> None:
     error = error_of(verdict, lane.name)
     outcome = Outcome(State.REJECTED, _why(verdict), verdict.status, error)
-    await lane.closer.close(lane, guilty, outcome, _letters(lane, guilty, outcome, attempts))
+    letters = await _letters(lane, guilty, outcome, attempts)
+    await lane.closer.close(lane, guilty, outcome, letters)
     lane.reporter.say(
         f"rejected {lane.name}",
         f"{lane.name}: {{count}} events were refused for good ({short(verdict)}); "
@@ -268,7 +279,8 @@ async def _give_up(lane: Lane, trip: Trip, verdict: Verdict, attempts: int) -> N
 
 async def _bury(lane: Lane, parcel: Parcel, verdict: Verdict, attempts: int) -> None:
     outcome = Outcome(State.DEAD, _why(verdict), verdict.status, error_of(verdict, lane.name))
-    await lane.closer.close(lane, parcel, outcome, _letters(lane, parcel, outcome, attempts))
+    letters = await _letters(lane, parcel, outcome, attempts)
+    await lane.closer.close(lane, parcel, outcome, letters)
     _tell_end(lane, "exhausted", parcel.count, verdict, attempts)
 
 
@@ -299,11 +311,16 @@ async def _put_back(lane: Lane, trip: Trip) -> None:
             lane.custody.new_round(lease.batch)
 
 
-def _letters(lane: Lane, parcel: Parcel, outcome: Outcome, attempts: int) -> Sequence[DeadLetter]:
+async def _letters(
+    lane: Lane, parcel: Parcel, outcome: Outcome, attempts: int
+) -> Sequence[DeadLetter]:
+    """Write a letter for each event; the loop has a turn now and then, thousands take a while."""
     events = parcel.events
     now = lane.outside.now()
     letters: list[DeadLetter] = []
-    for data in events:
+    for number, data in enumerate(events, 1):
+        if number % _LETTERS_AT_ONCE == 0:
+            await asyncio.sleep(0)
         message_id, first_at = _identity(lane, parcel.route, data)
         letters.append(
             DeadLetter(

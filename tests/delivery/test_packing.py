@@ -31,7 +31,7 @@ def test_the_best_compressor_packs_what_inflates_to_the_same(body: bytes) -> Non
 
 
 def test_isal_is_used_when_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may do five times as much in the loop; without it, zlib does."""
+    """It may do more in the loop; without it, zlib does."""
     pytest.importorskip("isal")
     assert find_gzip()[1] == ISAL_IN_LOOP
     monkeypatch.setitem(sys.modules, "isal", None)
