@@ -276,8 +276,7 @@ class Door:
     def drop_all(self, outcome: Outcome) -> int:
         """Settle whatever was admitted and is not settled; return how many events that were."""
         self.seal()
-        while not self.queue.empty():
-            self.queue.get_nowait()
+        self.queue = Backlog()
         count = 0
         for fates in self.unsettled:
             count += fates.open

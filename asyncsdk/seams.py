@@ -271,7 +271,7 @@ class Room(Struct, frozen=True, kw_only=True):
     batches: int = 1
 
 
-class DeadLetter(Struct, frozen=True, kw_only=True):
+class DeadLetter(Struct, frozen=True, kw_only=True, gc=False):
     """An event that will not be tried again, and why.
 
     Attributes:

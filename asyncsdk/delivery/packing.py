@@ -29,5 +29,6 @@ class Packer:
         """Return *body* as gzip. Cancelling this abandons the thread, which ends by itself."""
         if len(body) <= self._in_loop:
             return self._gzip(body)
+        await asyncio.sleep(0)  # to join it took its time, and so does the start of a thread
         async with self._threads:
             return await beside(self._gzip, body)
