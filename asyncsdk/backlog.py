@@ -3,14 +3,16 @@
     waiting ──(nothing was taken for a second)──▶ folded ──(the lane takes it)──▶ unfolded
 
 In an outage the backlog is all the memory that a client needs, so what stands still is compressed:
-to a fifth and less. It is done chunk by chunk, each a step of the loop that takes some ten
-microseconds; and not before something stands still, for what flows is merged as it is.
+to a fifth and less. It is done chunk by chunk, large ones stretch by stretch: each a step of the
+loop that takes some ten microseconds, and never half a millisecond. Not before something stands
+still, for what flows is merged as it is.
 """
 
 from __future__ import annotations
 
 import asyncio
 from array import array
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from itertools import accumulate, pairwise
@@ -26,8 +28,8 @@ class Chunk:
     """Events sealed together; without a key they may still merge with their neighbours."""
 
     __slots__ = (
-        "_ends",
         "_folded",
+        "_leaving",
         "events",
         "fates",
         "key",
@@ -42,30 +44,51 @@ class Chunk:
         self.key: str = key  # of a batch that comes back; it merges with nobody
         self.opened: float = opened  # seconds of the loop's clock
         self.overhead: int = overhead  # bytes that each event costs beside its own
-        self.events: list[bytes] = []  # while it is not folded
-        self.size: int = 0  # bytes of the events alone
+        self.events: list[bytes] = []  # those that are not folded
+        self.size: int = 0  # bytes of all events alone
         self.fates: Fates = Fates()
-        self._folded: bytes | None = None
-        self._ends: array[int] | None = None  # where each event ends in what was folded
+        # Those before them: stretches, and where each event ends in one; None: an event as it is.
+        self._folded: list[tuple[bytes, array[int] | None]] = []
+        self._leaving = False  # what is being unfolded is not folded again
 
-    def fold(self) -> None:
-        """Compress the events; nothing happens to a chunk that is folded, or was taken."""
-        if self.events:
-            self._ends = array("Q", accumulate(map(len, self.events)))
-            self._folded = _gzip(b"".join(self.events))
-            self.events = []
+    def fold(self) -> bool:
+        """Compress the first events that are not folded; return whether there were any.
+
+        No more of them than one step of the loop may take; a larger one stays as it is.
+        """
+        if self._leaving or not self.events:
+            return False
+        ends = array("Q", accumulate(map(len, self.events)))
+        count = bisect_right(ends, _AT_ONCE)
+        if count:
+            self._folded.append((_gzip(b"".join(self.events[:count])), ends[:count]))
+        else:
+            self._folded.append((self.events[0], None))
+        del self.events[: count or 1]
+        return True
+
+    def unfold_last(self) -> bool:
+        """Put the last stretch back before the events; return whether there was one."""
+        self._leaving = True
+        if not self._folded:
+            return False
+        data, ends = self._folded.pop()
+        if ends is None:
+            self.events.insert(0, data)
+        else:
+            data = gunzip(data)
+            self.events[:0] = [data[start:end] for start, end in pairwise((0, *ends))]
+        return True
 
     def unfold(self) -> list[bytes]:
         """Return the events, which this chunk then has no more."""
+        while self.unfold_last():
+            pass
         events, self.events = self.events, []
-        if self._folded is not None and self._ends is not None:
-            data = gunzip(self._folded)
-            events = [data[start:end] for start, end in pairwise((0, *self._ends))]
-            self._folded = self._ends = None
         return events
 
 
-_gzip, _ = find_gzip()
+_gzip, _AT_ONCE = find_gzip()
 
 
 class Backlog(asyncio.Queue[Chunk]):
@@ -92,7 +115,7 @@ class Backlog(asyncio.Queue[Chunk]):
         if self._timer is None:
             self._timer = self._loop.call_later(_LOOK, self._look, self._loop)
         elif self._stands_still:
-            self._loop.call_soon(item.fold)
+            self._loop.call_soon(self._fold_next, self._loop, deque((item,)))
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         """Fold what waits if what is first now was first at the last look as well."""
@@ -100,16 +123,24 @@ class Backlog(asyncio.Queue[Chunk]):
         self._stands_still = head is not None and head is self._head
         self._head = head
         if self._stands_still:
-            self._fold_next(loop, iter(tuple(self._queue)))
+            self._fold_next(loop, self._queue.copy())
         self._timer = None if head is None else loop.call_later(_LOOK, self._look, loop)
 
-    def _fold_next(self, loop: asyncio.AbstractEventLoop, chunks: Iterator[Chunk]) -> None:
-        """Fold one chunk in this step of the loop, and the others in the steps that follow."""
-        for chunk in chunks:
-            if chunk.events:
-                chunk.fold()
+    def _fold_next(self, loop: asyncio.AbstractEventLoop, chunks: deque[Chunk]) -> None:
+        """Fold one stretch in this step of the loop, and the others in the steps that follow."""
+        while chunks:
+            if chunks[0].fold():
                 loop.call_soon(self._fold_next, loop, chunks)
                 return
+            chunks.popleft()
+
+    def ahead(self, size: int) -> Iterator[Chunk]:
+        """Iterate over the first chunks, as they are now, that hold *size* bytes together."""
+        for chunk in tuple(self._queue):
+            if size <= 0:
+                return
+            size -= chunk.size
+            yield chunk
 
     def close(self) -> None:
         """Look no more: the loop is ending, or another backlog takes over."""

@@ -156,6 +156,7 @@ class Lane:
             if self._forming is None:
                 if self._next is None:
                     self._next = await self.door.queue.get()
+                await self._unfold(self._next)
                 self._forming = self._form()
             batch = self._forming
             if self.custody.holds(batch.key):  # else it was delivered before we were interrupted
@@ -164,6 +165,15 @@ class Lane:
             if not self._deliver:
                 self.custody.settle(batch, 0, len(batch.events), STORED)
                 self.custody.forget(batch.key)
+
+    async def _unfold(self, first: Chunk) -> None:
+        """Unfold what the next batch may hold, a stretch in each step of the loop.
+
+        All of it stays where it is: whoever is cancelled here has nothing in hand.
+        """
+        for chunk in (first, *self.door.queue.ahead(self.room.bytes)):
+            while chunk.unfold_last():  # noqa: ASYNC110 - it is work, not waiting
+                await asyncio.sleep(0)
 
     def _form(self) -> Batch:
         """Form one batch of as many waiting chunks as fit together."""
