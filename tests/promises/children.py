@@ -114,9 +114,19 @@ class Child:
 
 
 @asynccontextmanager
-async def started(*command: str, flags: tuple[str, ...] = STRICT) -> AsyncIterator[Child]:
-    """Start Python with *command*; it is killed if it is still there at the end."""
+async def started(
+    *command: str, flags: tuple[str, ...] = STRICT, unmeasured: bool = False
+) -> AsyncIterator[Child]:
+    """Start Python with *command*; it is killed if it is still there at the end.
+
+    Args:
+        command: Its arguments.
+        flags: The interpreter's own.
+        unmeasured: Whether coverage leaves it alone: it takes time, and locks.
+    """
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    if unmeasured:
+        environ = {name: environ[name] for name in environ if not name.startswith("COVERAGE_")}
     with tempfile.TemporaryFile() as errors, anyio.fail_after(60):
         line = [sys.executable, *flags, *command]
         async with await anyio.open_process(line, stderr=errors, env=environ) as process:
