@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections import deque
 from collections.abc import Sequence
 
 import anyio
@@ -92,6 +93,7 @@ class Lane:
         self.finishing: bool = False  # somebody waits for the end of this run
         self.packer: Packer = Packer()
         self._in_flight = 0
+        self._line: deque[object] = deque()  # who waits for a turn
         self._next: Chunk | None = None  # taken from the queue, did not fit into the last batch
         self._forming: Batch | None = None  # formed, not yet known to be in the store
         self._moved = Bell()  # something was settled, failed, or may go on
@@ -117,6 +119,7 @@ class Lane:
         while True:
             try:
                 self._in_flight = 0
+                self._line = deque()
                 await self.closer.finish(self)
                 await self.store.recover(self.name)
                 async with asyncio.TaskGroup() as group:
@@ -203,15 +206,22 @@ class Lane:
     async def turn(self) -> float:
         """Wait until a request may go out, and take that right; return when.
 
-        Waiting here is no attempt.
+        First come, first served: after a pause the oldest events go first. Waiting here is no
+        attempt.
         """
-        while True:
-            now = self.now
-            pause = self.pace.until - now
-            if pause <= 0 and self._in_flight < self.pace.width:
-                self._in_flight += 1
-                return now
-            await self._moved.wait(pause if pause > 0 else None)
+        line, ticket = self._line, object()
+        line.append(ticket)
+        try:
+            while True:
+                now = self.now
+                pause = self.pace.until - now
+                if pause <= 0 and self._in_flight < self.pace.width and line[0] is ticket:
+                    self._in_flight += 1
+                    return now
+                await self._moved.wait(pause if pause > 0 else None)
+        finally:
+            line.remove(ticket)
+            self._moved.ring()
 
     def done(self) -> None:
         """Give the right to send back."""
