@@ -14,7 +14,8 @@ import asyncio
 from array import array
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import accumulate, pairwise
 
 from asyncsdk.receipts import Fates
@@ -58,10 +59,11 @@ class Chunk:
         """
         if self._leaving or not self.events:
             return False
+        gzip, at_once = _press()
         ends = array("Q", accumulate(map(len, self.events)))
-        count = bisect_right(ends, _AT_ONCE)
+        count = bisect_right(ends, at_once)
         if count:
-            self._folded.append((_gzip(b"".join(self.events[:count])), ends[:count]))
+            self._folded.append((gzip(b"".join(self.events[:count])), ends[:count]))
         else:
             self._folded.append((self.events[0], None))
         del self.events[: count or 1]
@@ -88,7 +90,9 @@ class Chunk:
         return events
 
 
-_gzip, _AT_ONCE = find_gzip()
+@cache
+def _press() -> tuple[Callable[[bytes], bytes], int]:
+    return find_gzip()
 
 
 class Backlog(asyncio.Queue[Chunk]):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from asyncsdk import backlog
 from asyncsdk.backlog import Backlog, Chunk
 from asyncsdk.testing import VirtualTimeLoop
+from asyncsdk.wire.gzip import gzip_zlib
 
 
 def chunk_of(events: list[bytes]) -> Chunk:
@@ -39,7 +40,7 @@ def test_a_large_chunk_is_folded_and_unfolded_stretch_by_stretch(
     events = [bytes(draw) for draw in sizes]
     chunk = chunk_of(events)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backlog, "_AT_ONCE", 100)
+        patch.setattr(backlog, "_press", lambda: (gzip_zlib, 100))
         while chunk.fold():
             assert all(not ends or ends[-1] <= 100 for _, ends in chunk._folded)
         for _ in range(unfolded):
