@@ -32,6 +32,10 @@ class Encoded(Struct, frozen=True):
     route: str
     data: bytes
 
+    def __repr__(self) -> str:
+        """Show its size, never the event."""
+        return f"Encoded({self.route} {len(self.data)} bytes)"
+
 
 class Unsupported(Struct, frozen=True):
     """Say that a system has no form for this call."""
@@ -91,6 +95,10 @@ class HttpResponse(Struct, frozen=True, kw_only=True):
     status: int
     headers: Mapping[str, str] = {}
     body: bytes = b""
+
+    def __repr__(self) -> str:
+        """Show sizes: a server's words may repeat events and keys."""
+        return f"HttpResponse({self.status} {len(self.body)} bytes)"
 
 
 class Fate(Enum):
@@ -231,6 +239,10 @@ class Batch(Struct, frozen=True, kw_only=True):
     route: str
     events: Sequence[bytes]
     size: int
+
+    def __repr__(self) -> str:
+        """Show what it is, never its events."""
+        return f"Batch({self.key} for {self.route}: {len(self.events)} events, {self.size} bytes)"
 
 
 class Progress(Struct):

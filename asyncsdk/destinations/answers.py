@@ -68,10 +68,9 @@ def is_page(response: HttpResponse) -> bool:
 
 def words_of(response: HttpResponse, key: Secret) -> str:
     """Return the server's words for people: cut, on one line, without control characters or key."""
-    text = response.body[: MAX_REASON * 8].decode("utf-8", "replace").strip()
-    text = text.replace(key.reveal(), str(key))
-    line = "".join(letter if letter.isprintable() else " " for letter in text)
-    return line[:MAX_REASON]
+    # Masked before it is cut: half a key is too much as well.
+    text = key.mask(response.body.decode("utf-8", "replace")).strip()[:MAX_REASON]
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -10,7 +10,6 @@ Source: @rudderstack/rudder-sdk-node 3.0.13, recorded (checked 2026-11).
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
@@ -137,9 +136,8 @@ class RudderStack:
 
     @cached_property
     def _headers(self) -> Mapping[str, str]:
-        basic = base64.b64encode(f"{Secret(self.write_key).reveal()}:".encode()).decode()
         return {
-            "Authorization": f"Basic {basic}",
+            "Authorization": f"Basic {Secret(self.write_key).basic()}",
             "Content-Type": "application/json",
             "User-Agent": f"asyncsdk/{__version__}",
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import NoReturn
 
 from asyncsdk.errors import ConfigurationError
@@ -13,7 +14,7 @@ MAX_KEY = 256
 class Secret:
     """Hold a key; whatever shows it shows ``***`` and its last characters instead.
 
-    Only the rooms that write to the wire call `reveal`. A secret cannot be pickled.
+    Only the rooms that write to the wire call `reveal` and `basic`. A secret cannot be pickled.
     """
 
     __slots__ = ("_value",)
@@ -24,6 +25,14 @@ class Secret:
     def reveal(self) -> str:
         """Return the key itself."""
         return self._value
+
+    def basic(self) -> str:
+        """Return the key as a header carries it: basic authentication, without a password."""
+        return base64.b64encode(f"{self._value}:".encode()).decode()
+
+    def mask(self, text: str) -> str:
+        """Return *text* without the key, as it is and as a header carries it."""
+        return text.replace(self._value, str(self)).replace(self.basic(), str(self))
 
     def __repr__(self) -> str:
         """Show the end of a long key, nothing of a short one."""

@@ -8,7 +8,6 @@ Source: @segment/analytics-node 3.1.0, recorded (checked 2026-11).
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
@@ -130,9 +129,8 @@ class Segment:
 
     @cached_property
     def _headers(self) -> Mapping[str, str]:
-        basic = base64.b64encode(f"{Secret(self.write_key).reveal()}:".encode()).decode()
         return {
-            "Authorization": f"Basic {basic}",
+            "Authorization": f"Basic {Secret(self.write_key).basic()}",
             "Content-Type": "application/json",
             "User-Agent": f"asyncsdk/{__version__}",
         }
