@@ -1,15 +1,25 @@
-"""What holds for every test: asyncio, no deadlines for examples, more time for the whole way."""
+"""What holds for every test: asyncio, no deadlines for examples, more time for the whole way.
+
+And nothing planted in the log, see secrecy.py.
+"""
 
 from collections.abc import Iterable
 
 import pytest
 from hypothesis import settings
 
+from tests.secrecy import Guard
+
 WHOLE_WAY_SECONDS = 120
 
 # Shared machines stall; how long one example takes is no promise of ours.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch the log of the whole run."""
+    config.pluginmanager.register(Guard())
 
 
 @pytest.fixture(scope="session")

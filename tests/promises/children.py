@@ -20,6 +20,7 @@ import anyio.abc
 import pytest
 
 from asyncsdk.collector import Event
+from tests.secrecy import planted_in
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(__file__).parent / "programs"
@@ -59,9 +60,10 @@ else:
     from asyncio import run, new_event_loop
 def make(url=URL, name="there", **options):
     options = {"flush_interval": 0, "exit_drain": 30, "shutdown_timeout": 30, **options}
-    return AsyncAnalytics(RudderStack("KEY", url, name=name), **options)
+    return AsyncAnalytics(RudderStack("planted-key", url, name=name), **options)
 def track(client, number, name="E"):
-    return client.track(name, user_id="u", properties={"n": number})
+    facts = {"n": number, "email": "planted-person@example.com", "note": "planted-contents"}
+    return client.track(name, user_id="u", properties=facts)
 """
 
 
@@ -110,7 +112,9 @@ class Child:
             self._out += part
         code = await self._process.wait()
         self._errors.seek(0)
-        return Ended(code, self.out, self._errors.read().decode())
+        said = self._errors.read().decode()
+        assert planted_in(self.out, said) == []
+        return Ended(code, self.out, said)
 
 
 @asynccontextmanager

@@ -31,7 +31,7 @@ def hasty() -> Iterator[None]:
 
 def rudder(collector: Collector) -> RudderStack:
     """Point a destination at *collector*."""
-    return RudderStack("KEY", collector.url, name="there")
+    return RudderStack("planted-key", collector.url, name="there")
 
 
 def adds_up(client: AsyncAnalytics) -> Statistics:

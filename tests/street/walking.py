@@ -14,8 +14,9 @@ from asyncsdk.client.settings import Options
 from asyncsdk.collector import Collector, Event
 from asyncsdk.receipts import LaneStatistics, Receipt
 from asyncsdk.seams import DeadLetter
+from tests.secrecy import EMAIL, WORD
 
-KEY = "key-that-must-never-be-shown"
+KEY = "planted-key-of-the-street"
 #: An id that the collector refuses as the gateway does: blank, and with it the whole batch.
 BLANK = " "
 
@@ -42,7 +43,8 @@ def client(collector: Collector | str, **options: Unpack[Options]) -> AsyncAnaly
 
 def track(analytics: AsyncAnalytics, number: int, *, user: str = "u-1") -> Receipt:
     """Make one call; *number* says its place in the order."""
-    return analytics.track("Step", user_id=user, properties={"n": number})
+    facts = {"n": number, "email": EMAIL, "note": WORD}
+    return analytics.track("Step", user_id=user, properties=facts)
 
 
 def numbers(events: Iterable[Event]) -> list[int]:

@@ -19,6 +19,7 @@ from asyncsdk.client.settings import Options
 from asyncsdk.errors import RequestTimeoutError, TransportError
 from asyncsdk.receipts import Receipt
 from asyncsdk.seams import Batch, DeadLetter, HttpRequest, HttpResponse, Lease, Room
+from tests.secrecy import EMAIL, WORD
 
 KEY = "planted-key-of-virtual-time"
 #: A user that the gateway refuses, and with it the whole batch.
@@ -225,4 +226,5 @@ def client(gateway: Gateway, **options: Unpack[Options]) -> AsyncAnalytics:
 
 def track(analytics: AsyncAnalytics, number: int, *, bad: bool = False) -> Receipt:
     """Make one call; *number* says its place in the order."""
-    return analytics.track("Step", user_id=BAD if bad else "u-1", properties={"n": number})
+    facts = {"n": number, "email": EMAIL, "note": WORD}
+    return analytics.track("Step", user_id=BAD if bad else "u-1", properties=facts)

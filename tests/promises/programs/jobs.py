@@ -22,7 +22,7 @@ url, METHOD, ENDING = sys.argv[1:]
 def make() -> AsyncAnalytics:
     """Make a client."""
     return AsyncAnalytics(
-        RudderStack("KEY", url, name="there"), flush_interval=0, flush_at=100, exit_drain=30
+        RudderStack("planted-key", url, name="there"), flush_interval=0, flush_at=100, exit_drain=30
     )
 
 

@@ -22,7 +22,7 @@ logging.getLogger("asyncio").setLevel("ERROR")
 
 # The application, loaded once: its client is made here, and is already called.
 client = AsyncAnalytics(
-    RudderStack("KEY", url, name="there"), flush_interval=0, flush_at=100, exit_drain=30
+    RudderStack("planted-key", url, name="there"), flush_interval=0, flush_at=100, exit_drain=30
 )
 for number in range(50):
     client.track("master", user_id="u", properties={"n": number})

@@ -22,7 +22,7 @@ logging.basicConfig(format="%(levelname)s %(message)s", level="WARNING")
 logging.getLogger("asyncio").setLevel("ERROR")
 clients = [
     AsyncAnalytics(
-        RudderStack("KEY", url, name=f"there-{number}"),
+        RudderStack("planted-key", url, name=f"there-{number}"),
         flush_interval=0,
         exit_drain=30,
         handle_signals="signals" in words,
