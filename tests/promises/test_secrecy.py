@@ -238,7 +238,7 @@ def check(shown: Shown, lines: Sequence[str], *, quotes: bool) -> None:
 async def test_no_trouble_shows_a_key_an_address_or_contents(
     what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What can be seen when servers quote, lanes crash, and stores and hooks fail all at once?"""
+    """What shows when servers quote, lanes crash, stores and hooks fail all at once? No secret."""
     shown, trouble = Shown(), TROUBLES[what]
     caplog.set_level(logging.DEBUG)
     async with listening(trouble.act) as line:
@@ -258,7 +258,7 @@ async def test_a_transport_that_breaks_shows_nothing_either(
 
 
 def test_what_seams_hand_on_shows_sizes() -> None:
-    """What if a store or a transport of my own logs what it is given?"""
+    """What if a store or a transport of my own logs what it is given? It logs sizes."""
     data = f'{{"email":"{EMAIL}","note":"{WORD}"'.encode()
     batch = Batch(key="k", route="batch", events=[data], size=len(data))
     shown = Shown()
