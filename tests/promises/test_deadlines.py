@@ -391,7 +391,8 @@ async def test_a_hook_that_hangs_in_a_thread_holds_no_shutdown_up(
     calling = await held_up(gate, analytics)
     result = await analytics.shutdown(timeout=5.0)
     assert result.duration < 4.0
-    assert (result.delivered, result.dropped, result.pending) == (50, 0, 0)
+    # A part of them was on its way before, on a slow machine.
+    assert (analytics.statistics().delivered, result.dropped, result.pending) == (50, 0, 0)
     gate.open.set()
     receipt = await calling
     assert (receipt.state, analytics.pending) == (State.PENDING, 1)
