@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from asyncsdk.version import __version__
+from benchmarks.environments import PEERS
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -23,7 +24,7 @@ def wanted() -> set[str]:
     """Return the names of everything that pyproject.toml asks for."""
     groups = PYPROJECT["dependency-groups"].values()
     extras = PYPROJECT["project"]["optional-dependencies"].values()
-    lists = [PYPROJECT["project"]["dependencies"], *extras, *groups]
+    lists = [PYPROJECT["project"]["dependencies"], *extras, *groups, list(PEERS.values())]
     return {bare(item) for items in lists for item in items if isinstance(item, str)}
 
 
