@@ -31,6 +31,7 @@ class Task(Struct, frozen=True, kw_only=True):
         core: The core to run on; None for any.
         turns: Calls in a row, where the play makes them in parts; 0 for all.
         rate: Calls in a second, where the play has a pace.
+        others: Where two more servers are, or nobody, where the play has several destinations.
     """
 
     play: str
@@ -45,6 +46,7 @@ class Task(Struct, frozen=True, kw_only=True):
     core: int | None = None
     turns: int = 0
     rate: int = 0
+    others: tuple[int, int] = (0, 0)
 
     @property
     def url(self) -> str:

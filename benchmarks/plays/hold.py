@@ -52,12 +52,12 @@ async def play(make: Make, task: Task) -> NoReturn:
     await client.open()
     await _send(client, todo[:WARM_UP], task.turns)
     await asyncio.sleep(_START)
-    before = _resident("VmRSS")
+    before = resident("VmRSS")
     await _send(client, todo[WARM_UP:], task.turns)
-    called = _resident("VmRSS")
+    called = resident("VmRSS")
     await asyncio.sleep(_QUIET)
-    settled = _resident("VmRSS")
-    peak = _resident("VmHWM")
+    settled = resident("VmRSS")
+    peak = resident("VmHWM")
     answer(Figures(called=called - before, settled=settled - before, peak=peak - before))
     sys.stdout.flush()
     os._exit(0)
@@ -75,7 +75,8 @@ async def _send(client: Client, todo: Sequence[bytes], turns: int) -> None:
             await asyncio.sleep(0)
 
 
-def _resident(what: str) -> int:
+def resident(what: str) -> int:
+    """Return how much memory the process has, in bytes, garbage collected."""
     gc.collect()
     for line in _STATUS.read_text(encoding="utf-8").splitlines():
         if line.startswith(what):

@@ -8,7 +8,17 @@ from msgspec import Struct, structs
 
 from benchmarks.goals import Goal
 from benchmarks.running import Scene
-from benchmarks.scenarios import backlog, burst, hold, imports, single, slow, steady, threads
+from benchmarks.scenarios import (
+    backlog,
+    burst,
+    hold,
+    imports,
+    several,
+    single,
+    slow,
+    steady,
+    threads,
+)
 
 
 class Results(Struct, frozen=True, kw_only=True):
@@ -22,6 +32,7 @@ class Results(Struct, frozen=True, kw_only=True):
     slow: slow.Result | None = None
     threads: threads.Result | None = None
     backlog: backlog.Result | None = None
+    several: several.Result | None = None
 
 
 #: The scenarios, in the order in which they are measured and told.
@@ -44,6 +55,7 @@ def measure(scene: Scene, names: Collection[str]) -> Results:
         slow=slow.measure(scene) if "slow" in names else None,
         threads=threads.measure(scene) if "threads" in names else None,
         backlog=backlog.measure(scene) if "backlog" in names else None,
+        several=several.measure(scene) if "several" in names else None,
     )
 
 
@@ -58,6 +70,7 @@ def tables(found: Results) -> list[str]:
         found.slow and slow.table(found.slow),
         found.threads and threads.table(found.threads),
         found.backlog and backlog.table(found.backlog),
+        found.several and several.table(found.several),
     )
     return [text for text in written if text]
 
@@ -73,5 +86,6 @@ def goals(found: Results) -> list[Goal]:
         found.slow and slow.goals(found.slow),
         found.threads and threads.goals(found.threads),
         found.backlog and backlog.goals(found.backlog),
+        found.several and several.goals(found.several),
     )
     return [goal for some in asked if some for goal in some]
