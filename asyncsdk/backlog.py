@@ -19,6 +19,7 @@ from functools import cache
 from itertools import accumulate, pairwise
 
 from asyncsdk.receipts import Fates
+from asyncsdk.seams import Room
 from asyncsdk.wire.gzip import find_gzip, gunzip
 
 #: Seconds between looks at whether anything has moved.
@@ -33,18 +34,25 @@ class Chunk:
         "_leaving",
         "events",
         "fates",
+        "full_at",
         "key",
+        "most_bytes",
         "opened",
         "overhead",
         "route",
         "size",
     )
 
-    def __init__(self, route: str, opened: float, overhead: int, *, key: str = "") -> None:
+    def __init__(
+        self, route: str, opened: float, room: Room, *, full_at: int = 0, key: str = ""
+    ) -> None:
         self.route: str = route
         self.key: str = key  # of a batch that comes back; it merges with nobody
         self.opened: float = opened  # seconds of the loop's clock
-        self.overhead: int = overhead  # bytes that each event costs beside its own
+        # A chunk never outgrows one request.
+        self.overhead: int = room.event_overhead  # bytes that each event costs beside its own
+        self.most_bytes: int = room.bytes
+        self.full_at: int = full_at  # events that seal it
         self.events: list[bytes] = []  # those that are not folded
         self.size: int = 0  # bytes of all events alone
         self.fates: Fates = Fates()

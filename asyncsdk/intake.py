@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from asyncsdk.backlog import Backlog, Chunk
@@ -39,19 +39,17 @@ class Door:
     def __init__(
         self,
         options: LaneOptions,
-        room: Room,
+        rooms: Mapping[str, Room],
         budget: Budget,
         on_evict: Callable[[int], None],
     ) -> None:
         self._options = options
-        self._room = room
+        self._rooms = rooms  # by route
         self._budget = budget
         self._on_evict = on_evict
         self._max_events = options.max_queue_events
         self._max_bytes = options.max_queue_bytes
         self._oldest_goes = options.overflow == "drop_oldest"
-        # A chunk never outgrows one request.
-        self._seal_at = min(options.flush_at, room.events)
         # This is all that changes; the owner's loop writes it, other threads only append to
         # `_left` and add to `left_bytes`, an estimate that every drain corrects.
         self.ledger: Ledger = Ledger()
@@ -118,7 +116,7 @@ class Door:
         chunk = self._chunk
         if (
             chunk is None
-            or chunk.size + size + (len(chunk.events) + 1) * chunk.overhead > self._room.bytes
+            or chunk.size + size + (len(chunk.events) + 1) * chunk.overhead > chunk.most_bytes
             or chunk.route != encoded.route
         ):
             chunk = self._open(encoded.route)
@@ -130,13 +128,15 @@ class Door:
         self.held_events += 1
         self.held_bytes += size
         self._budget.used += size
-        if len(events) >= self._seal_at:
+        if len(events) >= chunk.full_at:
             self.seal()
 
     def _open(self, route: str) -> Chunk:
         self.seal()
         now = self._loop.time() if self._loop is not None else 0.0
-        self._chunk = chunk = Chunk(route, now, self._room.event_overhead)
+        room = self._rooms[route]
+        full_at = min(self._options.flush_at, room.events)
+        self._chunk = chunk = Chunk(route, now, room, full_at=full_at)
         self.unsettled[chunk.fates] = None
         if self._timer is None:
             self._arm(self._options.flush_interval)
@@ -226,7 +226,7 @@ class Door:
     def readmit(self, route: str, events: list[bytes], key: str) -> None:
         """Take dead *events* back, at the end, under the *key* that they had."""
         now = self._loop.time() if self._loop is not None else 0.0
-        chunk = Chunk(route, now, self._room.event_overhead, key=key)
+        chunk = Chunk(route, now, self._rooms[route], key=key)
         chunk.events = events
         chunk.size = sum(map(len, events))
         chunk.fates.size = chunk.fates.open = len(events)

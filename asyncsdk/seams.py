@@ -52,6 +52,8 @@ class RouteLimits(Struct, frozen=True, kw_only=True):
         event_overhead: Bytes that `body` adds to each event.
         body_overhead: Bytes that `body` adds once.
         warn_event_bytes: An event above this is named in a warning.
+        gives_way: Whether what has spent its attempts, with ``exhausted="requeue"``, lets the
+            other routes pass while it rests, instead of holding them up at the front.
     """
 
     max_events: int
@@ -59,6 +61,7 @@ class RouteLimits(Struct, frozen=True, kw_only=True):
     event_overhead: int = 1
     body_overhead: int = 2
     warn_event_bytes: int | None = None
+    gives_way: bool = False
 
 
 class HttpRequest(Struct, frozen=True, kw_only=True):
@@ -111,14 +114,28 @@ class Fate(Enum):
     STOP = "stop"  # the fault is the lane's (key, path): nothing is burnt
 
 
+class Refusal(Struct, frozen=True):
+    """What the server said of one event.
+
+    Attributes:
+        reason: Its words, as in `Verdict`.
+        code: Its own error code, if it gave one.
+    """
+
+    reason: str = ""
+    code: str | None = None
+
+
 class Verdict(Struct, frozen=True, kw_only=True):
     """What an answer means for the events of its request.
 
     Attributes:
         fate: How they fare.
         but: Events of this request, by index, that fare otherwise.
+        refusals: What the server said of single events, by index.
         retry_after: Seconds that the server asks to wait.
-        reason: The server's words, cut and without control characters; for people.
+        reason: The server's words, cut and without control characters; for people. Where the
+            events were delivered, what is odd about the answer, in our words: it is logged.
         status: The HTTP status, None when no answer was received.
         code: The server's own error code, if it gave one.
         answer: What the call's receipt returns, for calls that are answered.
@@ -126,6 +143,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     fate: Fate
     but: Mapping[int, Fate] = {}
+    refusals: Mapping[int, Refusal] = {}
     retry_after: float | None = None
     reason: str = ""
     status: int | None = None
@@ -274,7 +292,7 @@ class Room(Struct, frozen=True, kw_only=True):
         events: Most events.
         bytes: Most bytes of events and their overhead.
         event_overhead: Bytes to add for each event.
-        batches: Most batches; 1 where the key is on the wire.
+        batches: Most batches; 1 where the key is on the wire, or routes have limits of their own.
     """
 
     events: int

@@ -16,7 +16,7 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import anyio
 from msgspec import structs
@@ -25,6 +25,7 @@ from asyncsdk.backlog import Chunk
 from asyncsdk.batching import count_fitting, room_for
 from asyncsdk.delivery.closing import Closer
 from asyncsdk.delivery.custody import Custody, derive_key
+from asyncsdk.delivery.layby import Layby
 from asyncsdk.delivery.packing import Packer
 from asyncsdk.delivery.parcels import Parcel
 from asyncsdk.delivery.sending import error_of, send_for_ever, short
@@ -65,18 +66,25 @@ class Lane:
         self.transport: Transport = transport
         self.outside: Outside = outside
         self.reporter: Reporter = reporter
-        limits = next(iter(destination.routes.values()))
-        self.room: Room = room_for(limits, options, wire_key=destination.wire_key)
+        routes = destination.routes
+        # A store is asked before the route is known: where there are several, for one batch.
+        single = destination.wire_key or len(routes) > 1
+        self.rooms: Mapping[str, Room] = {
+            route: room_for(limits, options, wire_key=single) for route, limits in routes.items()
+        }
+        main, limits = next(iter(routes.items()))
+        self.room: Room = self.rooms[main]
         self.warn_event_bytes: int | None = limits.warn_event_bytes
         self._budget = budget
         self._begin()
 
     def _begin(self) -> None:
         """Set everything that changes to its beginning."""
-        self.door: Door = Door(self.options, self.room, self._budget, self._evicted)
+        self.door: Door = Door(self.options, self.rooms, self._budget, self._evicted)
         self.ledger: Ledger = self.door.ledger
         self.custody: Custody = Custody(self.door)
         self.closer: Closer = Closer()
+        self.layby: Layby = Layby()
         self.waiting_room: WaitingRoom = WaitingRoom(
             self.options.consent,
             most=self.options.max_held_events,
@@ -84,7 +92,7 @@ class Lane:
             age=self.options.max_held_age,
             clock=self.outside.monotonic,
         )
-        # This is all that changes, with the door, the custody and the closer; the lane's loop writes it.
+        # This is all that changes, with the five above; the lane's loop writes it.
         self.pace: Pace = Pace(width=self.options.concurrency)
         self.trusted: bool = False  # it has delivered since it last stood still
         self.last_error: DeliveryError | None = None
@@ -121,6 +129,7 @@ class Lane:
                 self._in_flight = 0
                 self._line = deque()
                 await self.closer.finish(self)
+                self.layby.clear()
                 await self.store.recover(self.name)
                 async with asyncio.TaskGroup() as group:
                     await self._run_tasks(group)
@@ -137,6 +146,8 @@ class Lane:
             group.create_task(send_for_ever(self), name=f"{name} send {number}")
             for number in range(senders)
         ]
+        if any(limits.gives_way for limits in self.destination.routes.values()):
+            tasks.append(group.create_task(self.layby.run(self), name=f"{name} lay-by"))
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
@@ -184,13 +195,14 @@ class Lane:
         chunks = [self._next]
         self._next = None
         queue = self.door.queue
+        room = self.rooms[chunks[0].route]
         events, size = chunks[0].fates.size, chunks[0].size
         while not queue.empty() and not chunks[0].key:
             chunk = queue.get_nowait()
             events += chunk.fates.size
             size += chunk.size
             apart = chunk.route != chunks[0].route or bool(chunk.key)
-            if apart or count_fitting(((0, 0), (events, size)), self.room) < 2:
+            if apart or count_fitting(((0, 0), (events, size)), room) < 2:
                 self._next = chunk
                 break
             chunks.append(chunk)
@@ -242,7 +254,7 @@ class Lane:
         """Set the pace after an answer, or after none."""
         if move is Move.ON:
             # A refused event is an answer, but no proof that a lane which stood still works.
-            if verdict.fate is not Fate.SPLIT or not self.pace.stopped:
+            if verdict.fate not in (Fate.SPLIT, Fate.NEVER) or not self.pace.stopped:
                 self._goes_on(started)
             self.trusted = self.trusted or verdict.fate is Fate.DELIVERED
         elif move is Move.STOP:
@@ -316,8 +328,10 @@ class Lane:
             fates.tell()
 
     def rest(self) -> None:
-        """Rest for `retry_cap` after a round of retries was spent."""
+        """Rest for `retry_cap` after a round of retries was spent; nobody need wait so long."""
         self.pace = self.pace.resting(self.now, self.options.retry_cap)
+        for fates in list(self.door.unsettled):
+            fates.new_round()
 
     def failed(self, error: DeliveryError) -> None:
         """Remember *error* and hand it to the user's hook."""
@@ -358,11 +372,17 @@ class Lane:
         self.finishing = True
         self.door.close()
         self.pace = self.pace.hurried()
+        self.layby.hurry()
         self._moved.ring()
-        while self.door.held_events and self.now < deadline:
+        while self._has_work(deadline) and self.now < deadline:
             if not self._in_flight and self.pace.hopeless(began=began, deadline=deadline):
                 return
             await self._moved.wait(deadline - self.now)
+
+    def _has_work(self, deadline: float) -> bool:
+        """Whether anything can be delivered until *deadline*; what gave way may return later."""
+        aside = self.layby.events if self.layby.until >= deadline else 0
+        return self.door.held_events > aside
 
     def abandon(self, reason: str) -> int:
         """Drop what is not settled, for *reason*; return how many events.
@@ -370,6 +390,7 @@ class Lane:
         The lane's tasks have ended. What other threads have left meanwhile stays for the next run.
         """
         self._forming = self._next = None
+        self.layby.clear()
         self.closer.clear(self)
         self.custody.clear()
         count = self.door.drop_all(dropped(reason))
@@ -398,7 +419,8 @@ class Lane:
         left: list[DeadLetter] = []
         for (route, key), group in together.items():
             events = [letter.data for letter in group]
-            if self.door.fits(sum(map(len, events)), events=len(events)):
+            known = route in self.rooms  # not if the letter is of an older version's
+            if known and self.door.fits(sum(map(len, events)), events=len(events)):
                 self.door.readmit(route, events, _key_of(key, group))
             else:
                 left += group

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ from asyncsdk.errors import (
 )
 from asyncsdk.receipts import DELIVERED, Outcome, State
 from asyncsdk.retrying import Move, Range, Step, decide, refusals_allowed
-from asyncsdk.seams import DeadLetter, Fate, Lease, Verdict
+from asyncsdk.seams import DeadLetter, Fate, Lease, Refusal, Verdict
 
 if TYPE_CHECKING:
     from asyncsdk.delivery.lane import Lane
@@ -68,7 +68,10 @@ async def send_for_ever(lane: Lane) -> None:
     """Take and deliver, until cancelled."""
     while True:
         leases = await lane.store.take(lane.name, lane.room)
-        await _deliver(lane, Trip(leases))
+        if lane.layby.rests(leases[0]):
+            lane.layby.park(lane, leases)
+        else:
+            await _deliver(lane, Trip(leases))
 
 
 async def _deliver(lane: Lane, trip: Trip) -> None:
@@ -136,6 +139,8 @@ async def _act(lane: Lane, trip: Trip, parcel: Parcel, verdict: Verdict, started
     again = verdict.fate is Fate.AGAIN or Fate.AGAIN in verdict.but.values()
     attempts = parcel.fail() if again else parcel.attempts + 1
     step = decide(verdict, parcel.count, attempts=attempts, max_retries=lane.options.max_retries)
+    if verdict.fate is Fate.DELIVERED and verdict.reason:
+        lane.reporter.say(f"answer {lane.name}", f"{lane.name}: {verdict.reason}")
     if step.move is Move.ON:
         parcel.count_from(0)
     else:
@@ -159,12 +164,27 @@ async def _settle(
         await lane.closer.close(lane, parcel.slice([ranges]), outcome, ())
         if trip.hunt is not None:
             trip.hunt.proved = True
-    for ranges in step.rejected:
+    for ranges, why in _refused(step, verdict):
         guilty = parcel.slice([ranges])
-        if trip.hunt is not None and not trip.hunt.proved and _may_be_the_lane(verdict):
-            trip.hunt.suspects.append((guilty, verdict))
+        if trip.hunt is not None and not trip.hunt.proved and _may_be_the_lane(why):
+            trip.hunt.suspects.append((guilty, why))
         else:
-            await _reject(lane, guilty, verdict, attempts)
+            await _reject(lane, guilty, why, attempts)
+
+
+def _refused(step: Step, verdict: Verdict) -> Iterator[tuple[Range, Verdict]]:
+    """Yield what was refused, with what the server said of it: of single events, if it did."""
+    for start, stop in step.rejected:
+        if not verdict.refusals:
+            yield (start, stop), verdict
+            continue
+        for at, said in enumerate(map(verdict.refusals.get, range(start, stop)), start):
+            why = verdict if said is None else _of_one(verdict, said)
+            yield (at, at + 1), why
+
+
+def _of_one(verdict: Verdict, said: Refusal) -> Verdict:
+    return structs.replace(verdict, reason=said.reason, code=said.code)
 
 
 def _may_be_the_lane(verdict: Verdict) -> bool:
@@ -272,8 +292,11 @@ async def _give_up(lane: Lane, trip: Trip, verdict: Verdict, attempts: int) -> N
         await _bury(lane, parcel, verdict, attempts)
         parcel.count_from(0)  # other parts of the batch have attempts of their own
         return
-    await _put_back(lane, trip)
-    lane.rest()
+    if lane.destination.routes[parcel.route].gives_way:
+        _step_aside(lane, trip)
+    else:
+        await _put_back(lane, trip)
+        lane.rest()
     _tell_end(lane, "requeued", parcel.count, verdict, attempts)
 
 
@@ -308,7 +331,14 @@ async def _put_back(lane: Lane, trip: Trip) -> None:
         if lease.progress.open:
             lease.progress.attempts = 0
             await insist(lane, partial(lane.store.give_back, lease))
-            lane.custody.new_round(lease.batch)
+
+
+def _step_aside(lane: Lane, trip: Trip) -> None:
+    """Let other routes pass for as long as the lane itself would rest."""
+    trip.parcels.clear()
+    for lease in trip.leases:
+        lease.progress.attempts = 0
+    lane.layby.park(lane, trip.leases, until=lane.now + lane.options.retry_cap)
 
 
 async def _letters(

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from asyncsdk import backlog
 from asyncsdk.backlog import Backlog, Chunk
+from asyncsdk.seams import Room
 from asyncsdk.testing import VirtualTimeLoop
 from asyncsdk.wire.gzip import gzip_zlib
 
 
 def chunk_of(events: list[bytes]) -> Chunk:
     """Return a sealed chunk."""
-    chunk = Chunk("batch", 0.0, 1)
+    chunk = Chunk("batch", 0.0, Room(events=1_000, bytes=100_000))
     chunk.events = list(events)
     chunk.size = sum(map(len, events))
     return chunk

@@ -16,6 +16,7 @@ from asyncsdk.receipts import DELIVERED, Place, State, dropped
 from asyncsdk.seams import Encoded, Room
 
 WIDE = Room(events=1_000, bytes=100_000, event_overhead=2)
+ALONE = Room(events=1, bytes=100)
 
 
 def event(size: int = 10, route: str = "batch") -> Encoded:
@@ -30,7 +31,8 @@ class Doorway:
         self.evicted: list[int] = []
         self.budget = budget or Budget(10**9)
         settled = LaneOptions(**{"flush_interval": 0.0, **options})
-        self.door = Door(settled, room, self.budget, self.evicted.append)
+        rooms = {"batch": room, "alias": ALONE}
+        self.door = Door(settled, rooms, self.budget, self.evicted.append)
 
     def admit(self, *events: Encoded) -> list[Place]:
         """Take *events* in, as the owner does."""
@@ -85,6 +87,17 @@ def test_routes_do_not_mix() -> None:
     way.admit(event(route="batch"), event(route="alias"), event(route="batch"))
     way.door.seal()
     assert [chunk.route for chunk in way.chunks()] == ["batch", "alias", "batch"]
+
+
+def test_each_route_has_its_own_limits() -> None:
+    """One event a request: it is sealed at once, and so is what came before it, in order."""
+    way = Doorway(flush_at=100)
+    way.admit(*[event()] * 3, event(route="alias"), event(route="alias"), event())
+    assert [(chunk.route, len(chunk.events)) for chunk in way.chunks()] == [
+        ("batch", 3),
+        ("alias", 1),
+        ("alias", 1),
+    ]
 
 
 async def test_age_seals_the_chunk() -> None:
