@@ -7,7 +7,7 @@ One call, every system, in the background, without blocking the loop and without
 """
 
 from asyncsdk.client import AsyncAnalytics
-from asyncsdk.destinations import RudderStack, Secret, Segment
+from asyncsdk.destinations import GetFluxly, Inslytic, RudderStack, Secret, Segment
 from asyncsdk.errors import (
     AnalyticsError,
     ClientClosedError,
@@ -37,7 +37,9 @@ __all__ = [
     "DeliveryError",
     "Event",
     "FlushResult",
+    "GetFluxly",
     "HTTPStatusError",
+    "Inslytic",
     "InvalidResponseError",
     "LaneStatistics",
     "MemoryStore",

@@ -85,9 +85,10 @@ class AsyncAnalytics(Saying):
     def from_env(cls, prefix: str = "ASYNCSDK_", **options: Unpack[Options]) -> AsyncAnalytics:
         """Make a client from environment variables, such as ``ASYNCSDK_WRITE_KEY``.
 
-        ``DESTINATION`` is ``rudderstack`` (the default) or ``segment``; ``WRITE_KEY``,
-        ``DATA_PLANE_URL``, ``HOST``, ``PATH``, ``NAME`` and ``ALLOW_INSECURE_HTTP`` describe it.
-        Every other variable with the prefix is an option: ``FLUSH_AT``, ``TIMEOUT`` and so on.
+        ``DESTINATION`` is ``rudderstack`` (the default), ``segment``, ``inslytic`` or
+        ``getfluxly``. Its fields are variables of the same names: ``DATA_PLANE_URL``, ``API_KEY``,
+        ``TOKEN``, ``PATH``, ``NAME`` and so on. Every other variable with the prefix is an option:
+        ``FLUSH_AT``, ``TIMEOUT`` and so on.
 
         Args:
             prefix: What the variables' names begin with.

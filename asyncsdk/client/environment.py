@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from asyncsdk.client.settings import Options, environment, from_text, read_bool
-from asyncsdk.destinations import RudderStack, Segment
+from asyncsdk.destinations import GetFluxly, Inslytic, RudderStack, Segment
 from asyncsdk.errors import ConfigurationError
 from asyncsdk.seams import Destination
 
@@ -30,26 +31,34 @@ def read_environment(prefix: str, environ: Mapping[str, str]) -> tuple[Destinati
 
 
 def _rudderstack(prefix: str, found: dict[str, str]) -> Destination:
-    return RudderStack(
-        _needed(prefix, found, "write_key"),
-        _needed(prefix, found, "data_plane_url"),
-        path=found.pop("path", "/v1/batch"),
-        name=found.pop("name", ""),
-        allow_insecure_http=_flag(found),
-    )
+    key = _needed(prefix, found, "write_key")
+    url = _needed(prefix, found, "data_plane_url")
+    return RudderStack(key, url, **_given(found, "path"))
 
 
 def _segment(prefix: str, found: dict[str, str]) -> Destination:
-    return Segment(
-        _needed(prefix, found, "write_key"),
-        host=found.pop("host", "https://api.segment.io"),
-        path=found.pop("path", "/v1/batch"),
-        name=found.pop("name", ""),
-        allow_insecure_http=_flag(found),
-    )
+    key = _needed(prefix, found, "write_key")
+    return Segment(key, **_given(found, "host", "path"))
 
 
-_MAKERS = {"rudderstack": _rudderstack, "segment": _segment}
+def _inslytic(prefix: str, found: dict[str, str]) -> Destination:
+    key = _needed(prefix, found, "api_key")
+    given = _given(found, "endpoint", "path", "identify_traits_in")
+    return Inslytic(key, **given, **_flags(found, "stringify_properties"))
+
+
+def _getfluxly(prefix: str, found: dict[str, str]) -> Destination:
+    token = _needed(prefix, found, "token")
+    fields = ("api_host", "path", "alias_path", "timestamp_field", "identify_form")
+    return GetFluxly(token, **_given(found, *fields))
+
+
+_MAKERS: dict[str, Callable[[str, dict[str, str]], Destination]] = {
+    "getfluxly": _getfluxly,
+    "inslytic": _inslytic,
+    "rudderstack": _rudderstack,
+    "segment": _segment,
+}
 
 
 def _needed(prefix: str, found: dict[str, str], name: str) -> str:
@@ -58,6 +67,11 @@ def _needed(prefix: str, found: dict[str, str], name: str) -> str:
     return found.pop(name)
 
 
-def _flag(found: dict[str, str]) -> bool:
-    text = found.pop("allow_insecure_http", "false")
-    return read_bool("allow_insecure_http", text)
+def _given(found: dict[str, str], *names: str) -> dict[str, Any]:
+    """Take the fields of a destination that are set: these texts, and what all have."""
+    texts: dict[str, Any] = {name: found.pop(name) for name in (*names, "name") if name in found}
+    return {**texts, **_flags(found, "allow_insecure_http")}
+
+
+def _flags(found: dict[str, str], *names: str) -> dict[str, Any]:
+    return {name: read_bool(name, found.pop(name)) for name in names if name in found}

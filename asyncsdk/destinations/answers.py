@@ -17,11 +17,16 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
+
+from msgspec import structs
 
 from asyncsdk.destinations.secrets import Secret
-from asyncsdk.seams import Fate, HttpResponse, Verdict
+from asyncsdk.seams import Fate, HttpResponse, Refusal, Verdict
+from asyncsdk.wire.encoding import decode
 
-_AGAIN = frozenset({408, 425, 429})
+#: Beside 5xx: the request came too slowly, too early, or too often.
+AGAIN = frozenset({408, 425, 429})
 _STOP = frozenset({401, 402, 403, 404, 405, 407, 410, 421, 426, 451, 501, 505})
 _ASKS_TO_WAIT = frozenset({429, 503})
 
@@ -29,34 +34,37 @@ _ASKS_TO_WAIT = frozenset({429, 503})
 MAX_REASON = 200
 
 
-def judge_status(response: HttpResponse, key: Secret) -> Verdict:
+def judge_status(response: HttpResponse, key: Secret, *, again: frozenset[int] = AGAIN) -> Verdict:
     """Say what the status of *response* means for all events of its request.
 
-    Should the server repeat the *key* in its words, it is masked.
+    Args:
+        response: The whole answer.
+        key: Should the server repeat it in its words, it is masked.
+        again: The statuses below 500 after which the same may be tried again.
     """
     status = response.status
     if 200 <= status < 300:
         if is_page(response):
-            return Verdict(
-                fate=Fate.AGAIN,
-                reason="an HTML page instead of an answer",
-                status=status,
-                code="invalid_response",
-            )
+            return no_answer(response, "an HTML page instead of an answer")
         return Verdict(fate=Fate.DELIVERED, status=status)
     return Verdict(
-        fate=fate_of(status),
+        fate=fate_of(status, again),
         status=status,
         reason=words_of(response, key),
         retry_after=retry_after(response.headers) if status in _ASKS_TO_WAIT else None,
     )
 
 
-def fate_of(status: int) -> Fate:
-    """Return what a *status* outside 2xx means."""
+def no_answer(response: HttpResponse, reason: str) -> Verdict:
+    """Say that *response* is none of the system's, whatever its status: the same comes again."""
+    return Verdict(fate=Fate.AGAIN, reason=reason, status=response.status, code="invalid_response")
+
+
+def fate_of(status: int, again: frozenset[int] = AGAIN) -> Fate:
+    """Return what a *status* outside 2xx means; *again* as in `judge_status`."""
     if status in _STOP or 300 <= status < 400:
         return Fate.STOP
-    if status in _AGAIN or status >= 500 or status < 200:
+    if status in again or status >= 500 or status < 200:
         return Fate.AGAIN
     return Fate.SPLIT
 
@@ -67,10 +75,62 @@ def is_page(response: HttpResponse) -> bool:
 
 
 def words_of(response: HttpResponse, key: Secret) -> str:
-    """Return the server's words for people: cut, on one line, without control characters or key."""
+    """Return the server's words for people, as `readable`."""
+    return readable(response.body.decode("utf-8", "replace"), key)
+
+
+def readable(text: str, key: Secret) -> str:
+    """Return *text* for people: cut, on one line, without control characters or *key*."""
     # Masked before it is cut: half a key is too much as well.
-    text = key.mask(response.body.decode("utf-8", "replace")).strip()[:MAX_REASON]
+    text = key.mask(text).strip()[:MAX_REASON]
     return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def refusal_in(content: object, key: Secret) -> Refusal | None:
+    """Return what an error's JSON *content* says, or None if it is of no known form.
+
+    The forms are ``{"error": "code", "detail": "words"}`` and
+    ``{"error": {"code": "code", "message": "words"}}``; what has a blank in it is no code.
+    """
+    fields: dict[str, Any] = content if isinstance(content, dict) else {}
+    error = fields.get("error")
+    if isinstance(error, dict):
+        fields, error = error, error.get("code")
+    if not isinstance(error, str) or not error:
+        return None
+    words = next((fields[name] for name in ("detail", "message") if name in fields), "")
+    code = readable(error, key)
+    if " " in code:
+        return Refusal(code)
+    return Refusal(readable(words, key) if isinstance(words, str) else "", code)
+
+
+def json_in(response: HttpResponse) -> object:
+    """Return the JSON value of an answer's body; an empty one counts as null.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    try:
+        return decode(response.body) if response.body.strip() else None
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def with_words(verdict: Verdict, response: HttpResponse, key: Secret) -> Verdict:
+    """Return *verdict* with the code and the words of an error's JSON body, if it has that form."""
+    try:
+        said = refusal_in(json_in(response), key)
+    except ValueError:
+        return verdict
+    return (
+        verdict if said is None else structs.replace(verdict, code=said.code, reason=in_words(said))
+    )
+
+
+def in_words(said: Refusal) -> str:
+    """Return code and words on one line."""
+    return ": ".join(part for part in (said.code, said.reason) if part)[:MAX_REASON]
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -15,8 +15,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from typing import Any
 
-import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from asyncsdk.destinations.addresses import (
     check_delivery,
@@ -25,29 +24,21 @@ from asyncsdk.destinations.addresses import (
     endpoint,
 )
 from asyncsdk.destinations.answers import judge_status
+from asyncsdk.destinations.contexts import LIBRARY, context_form
+from asyncsdk.destinations.headers import basic, packed_as
+from asyncsdk.destinations.identities import identity_reader
 from asyncsdk.destinations.secrets import Secret, check_key
 from asyncsdk.messages import Message
 from asyncsdk.options import Delivery
 from asyncsdk.seams import Encoded, HttpRequest, HttpResponse, RouteLimits, Unsupported, Verdict
-from asyncsdk.version import __version__
 from asyncsdk.wire.encoding import encode
 from asyncsdk.wire.ids import id_text
 
-_LIBRARY = {"name": "asyncsdk", "version": __version__}
-_BARE_CONTEXT = Raw(encode({"library": _LIBRARY}))
+_context = context_form(LIBRARY, session="sessionId")
+_identity = identity_reader("messageId", "originalTimestamp")
 
 _STAMP = b',"sentAt":"%s"'
 _TIME_LENGTH = len("2026-11-21T09:00:00.000Z")
-
-
-class _Identity(Struct):
-    """What names an event; a decoder of these alone reads past whatever else is in it."""
-
-    messageId: str  # noqa: N815 - wire spelling
-    originalTimestamp: str  # noqa: N815
-
-
-_IDENTITY = msgspec.json.Decoder(_Identity)
 
 
 class _Event(Struct, omit_defaults=True):
@@ -136,11 +127,7 @@ class RudderStack:
 
     @cached_property
     def _headers(self) -> Mapping[str, str]:
-        return {
-            "Authorization": f"Basic {Secret(self.write_key).basic()}",
-            "Content-Type": "application/json",
-            "User-Agent": f"asyncsdk/{__version__}",
-        }
+        return basic(Secret(self.write_key))
 
     @property
     def wire_key(self) -> bool:
@@ -160,7 +147,8 @@ class RudderStack:
     def encode(self, message: Message) -> Encoded | Unsupported:
         """Turn *message* into the gateway's form.
 
-        `session_id` becomes `context.sessionId`, where the vendor's other SDKs put it.
+        `session_id` becomes `context.sessionId`, where the vendor's other SDKs put it; an
+        identify's traits are copied to `context.traits`, as the Node SDK does it.
 
         Raises whatever encoding raises: the event is then cleaned up first.
         """
@@ -174,7 +162,7 @@ class RudderStack:
         event = _Event(
             kind,
             "server",
-            _context(message),
+            _context(message, message.traits if kind == "identify" else None),
             message.message_id,
             message.original_timestamp,
             user_id if type(user_id) is str else id_text(user_id),
@@ -205,9 +193,7 @@ class RudderStack:
         self, route: str, packed: bytes, *, encoding: str | None, key: str, attempt: int
     ) -> HttpRequest:
         """Address *packed*; the key is not on RudderStack's wire, message ids are."""
-        headers = self._headers
-        if encoding is not None:
-            headers = {**headers, "Content-Encoding": encoding}
+        headers = packed_as(encoding, self._headers)
         return HttpRequest(url=self._url, headers=headers, body=packed)
 
     def judge(self, route: str, response: HttpResponse, count: int) -> Verdict:
@@ -216,20 +202,4 @@ class RudderStack:
 
     def identity(self, route: str, event: bytes) -> tuple[str, str]:
         """Return the message id and the time of the call of an encoded *event*."""
-        fields = _IDENTITY.decode(event + b"}")
-        return fields.messageId, fields.originalTimestamp
-
-
-def _context(message: Message) -> Any:
-    """Return the context as the Node SDK sends it: `library` last, an identify's traits copied."""
-    context = message.context
-    identified = message.traits is not None and message.type == "identify"
-    if context is None and not identified and message.session_id is None:
-        return _BARE_CONTEXT
-    merged = dict(context) if context is not None else {}
-    if identified:
-        merged["traits"] = message.traits
-    if message.session_id is not None:
-        merged.setdefault("sessionId", message.session_id)
-    merged["library"] = _LIBRARY
-    return merged
+        return _identity(event)

@@ -13,8 +13,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from typing import Any
 
-import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from asyncsdk.destinations.addresses import (
     check_delivery,
@@ -23,27 +22,19 @@ from asyncsdk.destinations.addresses import (
     endpoint,
 )
 from asyncsdk.destinations.answers import judge_status
+from asyncsdk.destinations.contexts import LIBRARY, context_form
+from asyncsdk.destinations.headers import basic, packed_as
+from asyncsdk.destinations.identities import identity_reader
 from asyncsdk.destinations.secrets import MAX_KEY, Secret, check_key
 from asyncsdk.messages import Id, Message
 from asyncsdk.options import Delivery
 from asyncsdk.seams import Encoded, HttpRequest, HttpResponse, RouteLimits, Unsupported, Verdict
-from asyncsdk.version import __version__
 from asyncsdk.wire.encoding import encode
 from asyncsdk.wire.ids import number_text
 
-_LIBRARY = {"name": "asyncsdk", "version": __version__}
-_BARE_CONTEXT = Raw(encode({"library": _LIBRARY}))
+_context = context_form(LIBRARY, session="sessionId")
+_identity = identity_reader("messageId", "timestamp")
 _EMPTY: Mapping[str, Any] = {}
-
-
-class _Identity(Struct):
-    """What names an event; a decoder of these alone reads past whatever else is in it."""
-
-    messageId: str  # noqa: N815 - wire spelling
-    timestamp: str
-
-
-_IDENTITY = msgspec.json.Decoder(_Identity)
 
 
 class _Event(Struct, omit_defaults=True):
@@ -129,11 +120,7 @@ class Segment:
 
     @cached_property
     def _headers(self) -> Mapping[str, str]:
-        return {
-            "Authorization": f"Basic {Secret(self.write_key).basic()}",
-            "Content-Type": "application/json",
-            "User-Agent": f"asyncsdk/{__version__}",
-        }
+        return basic(Secret(self.write_key))
 
     @cached_property
     def _head(self) -> bytes:
@@ -195,11 +182,9 @@ class Segment:
         self, route: str, packed: bytes, *, encoding: str | None, key: str, attempt: int
     ) -> HttpRequest:
         """Address *packed*; a repeat says which one it is, as the Node SDK does."""
-        headers = dict(self._headers)
-        if encoding is not None:
-            headers["Content-Encoding"] = encoding
+        headers = packed_as(encoding, self._headers)
         if attempt > 1:
-            headers["X-Retry-Count"] = str(attempt - 1)
+            headers = {**headers, "X-Retry-Count": str(attempt - 1)}
         return HttpRequest(url=self._url, headers=headers, body=packed)
 
     def judge(self, route: str, response: HttpResponse, count: int) -> Verdict:
@@ -208,19 +193,7 @@ class Segment:
 
     def identity(self, route: str, event: bytes) -> tuple[str, str]:
         """Return the message id and the time of the call of an encoded *event*."""
-        fields = _IDENTITY.decode(event + b"}")
-        return fields.messageId, fields.timestamp
-
-
-def _context(message: Message) -> Any:
-    context = message.context
-    if context is None and message.session_id is None:
-        return _BARE_CONTEXT
-    merged = dict(context) if context is not None else {}
-    if message.session_id is not None:
-        merged.setdefault("sessionId", message.session_id)
-    merged["library"] = _LIBRARY
-    return merged
+        return _identity(event)
 
 
 def _id(value: Id | None) -> Id | None:

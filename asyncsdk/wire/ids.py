@@ -18,6 +18,13 @@ def id_text(value: str | float | None) -> str | float | None:
     return number_text(value)
 
 
+def given_id(value: str | float | None) -> str | None:
+    """Return an id as text, and None for what names nobody: zero and the empty text."""
+    if not value:
+        return None
+    return value if isinstance(value, str) else number_text(value)
+
+
 def number_text(value: float) -> str:
     """Write a number as JavaScript's JSON does: ``4.0`` as ``4``, ``1e21`` as ``1e+21``.
 
