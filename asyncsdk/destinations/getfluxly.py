@@ -194,8 +194,7 @@ class GetFluxly:
     def encode(self, message: Message) -> Encoded | Unsupported:
         """Turn *message* into GetFluxly's form: an event, or an alias.
 
-        Raises:
-            Unencodable: A value needs the clean-up path first.
+        Raises whatever encoding raises: the event is then cleaned up first.
         """
         kind = message.type
         if kind == "track":

@@ -177,9 +177,8 @@ class Inslytic:
     def encode(self, message: Message) -> Encoded | Unsupported:
         """Turn *message* into Inslytic's form, with its message id in front as long as it is here.
 
-        Raises:
-            Unencodable: A value needs the clean-up path first.
-            ValidationError: The same, or such a value could not be cleaned up.
+        Raises whatever encoding raises, and ValidationError for what is no plain JSON value: the
+        event is then cleaned up first.
         """
         kind = message.type
         if kind == "track":
