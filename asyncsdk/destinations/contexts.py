@@ -37,14 +37,13 @@ def context_form(audit: Mapping[str, Any], *, session: str) -> ContextForm:
     def context_of(message: Message, traits: Any = None) -> Any:
         context = message.context
         session_id = message.session_id
-        if context is None and traits is None and session_id is None:
-            return bare
+        if traits is None and session_id is None:
+            return bare if context is None else {**context, **audit}
         merged = dict(context) if context is not None else {}
         if traits is not None:
             merged["traits"] = traits
         if session_id is not None:
             merged.setdefault(session, session_id)
-        merged.update(audit)
-        return merged
+        return {**merged, **audit}
 
     return context_of
