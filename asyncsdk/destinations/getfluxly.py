@@ -32,9 +32,13 @@ from asyncsdk.destinations.addresses import (
 from asyncsdk.destinations.contexts import context_form
 from asyncsdk.destinations.getfluxly_answers import judge
 from asyncsdk.destinations.headers import SDK, bearer, check_bearer, packed_as
-from asyncsdk.destinations.identities import IdentityReader, Tag, identity_reader
+from asyncsdk.destinations.identities import (
+    IdentityReader,
+    Tag,
+    check_field,
+    identity_reader,
+)
 from asyncsdk.destinations.secrets import Secret, check_key
-from asyncsdk.errors import ConfigurationError
 from asyncsdk.messages import Message
 from asyncsdk.options import Delivery, check_choice
 from asyncsdk.seams import (
@@ -68,6 +72,9 @@ class _Event(Struct, omit_defaults=True):
     properties: Any = None
     traits: Any = None
     context: Any = None
+
+
+_TAKEN = frozenset(one.name for one in structs.fields(_Event))
 
 
 class _Alias(Struct, omit_defaults=True):
@@ -146,7 +153,7 @@ class GetFluxly:
         check_bearer("token", key)
         check_delivery(self.delivery)
         check_choice("identify_form", self.identify_form, ("identify", "$identify"))
-        _check_timestamp_field(self.timestamp_field)
+        check_field("timestamp_field", self.timestamp_field, _TAKEN)
         urls = self._urls  # checked here, whether or not the name needs them
         put = object.__setattr__
         put(self, "token", key)
@@ -271,12 +278,3 @@ def _as_uuid(key: str) -> str:
         return str(UUID(hex=key, version=4))
     except ValueError:
         return key
-
-
-def _check_timestamp_field(name: object) -> None:
-    taken = {one.name for one in structs.fields(_Event)}
-    if not isinstance(name, str) or not name.isprintable() or not name or name in taken:
-        raise ConfigurationError(
-            "timestamp_field: the name of a field is needed, other than those of an event "
-            f"({', '.join(sorted(taken))})"
-        )

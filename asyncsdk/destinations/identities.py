@@ -6,11 +6,12 @@ are cut off on its way out: dead letters and replays need them all the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, cast
 
 import msgspec
 
+from asyncsdk.errors import ConfigurationError
 from asyncsdk.wire.encoding import encode
 
 #: Reads the message id and the time of the call from an encoded event.
@@ -28,13 +29,27 @@ def identity_reader(id_field: str, time_field: str) -> IdentityReader:
     kind = msgspec.defstruct(
         "Identity", [("message_id", str), ("made_at", str)], rename=names, module=__name__
     )
-    read: Callable[[bytes], Any] = msgspec.json.Decoder(kind).decode
+    read = cast("Callable[[bytes], Any]", msgspec.json.Decoder(kind).decode)
 
     def identity(event: bytes) -> tuple[str, str]:
         found = read(event + b"}")
         return found.message_id, found.made_at
 
     return identity
+
+
+def check_field(option: str, name: object, taken: Collection[str]) -> None:
+    """Refuse *name* as that of a wire field of the user's own.
+
+    Raises:
+        ConfigurationError: It is no plain text, or is among those that are *taken*.
+    """
+    plain = isinstance(name, str) and name.isprintable() and not set('"\\') & set(name)
+    if not plain or not name or name in taken:
+        raise ConfigurationError(
+            f"{option}: the name of a field is needed that an event does not have otherwise "
+            f"({', '.join(sorted(taken))})"
+        )
 
 
 class Tag:

@@ -37,10 +37,9 @@ from asyncsdk.destinations.addresses import (
 from asyncsdk.destinations.addresses import endpoint as joined
 from asyncsdk.destinations.answers import judge_status, with_words
 from asyncsdk.destinations.headers import bearer, check_bearer, packed_as
-from asyncsdk.destinations.identities import Tag, identity_reader
+from asyncsdk.destinations.identities import Tag, check_field, identity_reader
 from asyncsdk.destinations.secrets import Secret, check_key
 from asyncsdk.destinations.texts import object_of, text_of, texts_of
-from asyncsdk.errors import ConfigurationError
 from asyncsdk.messages import Consent, Message
 from asyncsdk.options import Delivery, check_bool
 from asyncsdk.seams import (
@@ -89,6 +88,8 @@ class _Event(Struct, omit_defaults=True):
     utmMedium: str | None = None  # noqa: N815
     utmCampaign: str | None = None  # noqa: N815
 
+
+_TAKEN = frozenset(one.name for one in structs.fields(_Event)) | {"messageId"}
 
 # Which of an event's fields are filled from where in its context.
 _FACTS = (
@@ -140,7 +141,8 @@ class Inslytic:
         check_bearer("api_key", key)
         check_delivery(self.delivery)
         check_bool("stringify_properties", self.stringify_properties)
-        _check_traits_field(self.identify_traits_in)
+        if self.identify_traits_in not in ("", "properties"):
+            check_field("identify_traits_in", self.identify_traits_in, _TAKEN)
         url = self._url  # checked here, whether or not the name needs it
         put = object.__setattr__
         put(self, "api_key", key)
@@ -276,12 +278,3 @@ def _is_given(consent: Consent | None) -> bool:
     if isinstance(consent, Mapping):
         return all(consent.values())
     return consent is None or consent
-
-
-def _check_traits_field(name: object) -> None:
-    taken = {one.name for one in structs.fields(_Event)} - {"properties"} | {"messageId"}
-    if not isinstance(name, str) or (name and not name.isprintable()) or name in taken:
-        raise ConfigurationError(
-            "identify_traits_in: the name of a field is needed, properties or one that an event "
-            "does not have otherwise; empty sends no traits"
-        )

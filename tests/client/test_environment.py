@@ -146,7 +146,10 @@ def test_what_is_missing_or_empty_is_named_in_full(missing: str, value: str | No
 
 def test_an_unknown_destination_is_told_what_is_known() -> None:
     """So that the next attempt is right."""
-    with pytest.raises(ConfigurationError, match=r"^ASYNCSDK_DESTINATION: one of getfluxly, inslytic, rudderstack, segment"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^ASYNCSDK_DESTINATION: one of getfluxly, inslytic, rudderstack, segment",
+    ):
         read(DESTINATION="elsewhere", WRITE_KEY=KEY)
 
 

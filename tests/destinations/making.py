@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from asyncsdk import RudderStack, Segment
+from asyncsdk import GetFluxly, Inslytic, RudderStack, Segment
 from asyncsdk.destinations import Secret
 from asyncsdk.messages import Kind, Message
 from asyncsdk.seams import HttpResponse
@@ -14,8 +14,13 @@ NOW = "2026-11-21T09:00:00.000Z"
 RUDDER = RudderStack(KEY, "https://data.example.com")
 SEGMENT = Segment(KEY)
 BOTH = (RUDDER, SEGMENT)
+INSLYTIC = Inslytic(KEY)
+GETFLUXLY = GetFluxly(KEY)
+ALL = (RUDDER, SEGMENT, INSLYTIC, GETFLUXLY)
+NAMES = ("rudderstack", "segment", "inslytic", "getfluxly")
 
-Make = Callable[..., RudderStack | Segment]
+One = RudderStack | Segment | Inslytic | GetFluxly
+Make = Callable[..., One]
 
 
 def make_rudder(
@@ -30,7 +35,21 @@ def make_segment(key: str | Secret = KEY, url: str = "https://e.com", **fields: 
     return Segment(key, host=url, **fields)  # type: ignore[arg-type]
 
 
-MAKERS: tuple[Make, ...] = (make_rudder, make_segment)
+def make_inslytic(
+    key: str | Secret = KEY, url: str = "https://e.com", **fields: object
+) -> Inslytic:
+    """Make one with what a user might give, right or wrong."""
+    return Inslytic(key, endpoint=url, **fields)  # type: ignore[arg-type]
+
+
+def make_getfluxly(
+    key: str | Secret = KEY, url: str = "https://e.com", **fields: object
+) -> GetFluxly:
+    """Make one with what a user might give, right or wrong."""
+    return GetFluxly(key, api_host=url, **fields)  # type: ignore[arg-type]
+
+
+MAKERS: tuple[Make, ...] = (make_rudder, make_segment, make_inslytic, make_getfluxly)
 
 
 def message(kind: Kind = "track", **fields: object) -> Message:

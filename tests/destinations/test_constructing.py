@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from asyncsdk import ConfigurationError, RudderStack, Segment
+from asyncsdk import ConfigurationError
 from asyncsdk.destinations import Secret
 from asyncsdk.options import Delivery
-from tests.destinations.making import BOTH, KEY, MAKERS, Make
+from tests.destinations.making import ALL, KEY, MAKERS, NAMES, Make, One
 
-both = pytest.mark.parametrize("make", MAKERS, ids=["rudderstack", "segment"])
-each = pytest.mark.parametrize("destination", BOTH, ids=["rudderstack", "segment"])
+every = pytest.mark.parametrize("make", MAKERS, ids=NAMES)
+each = pytest.mark.parametrize("destination", ALL, ids=NAMES)
+as_user = pytest.mark.parametrize("make", MAKERS[:2], ids=NAMES[:2])
+as_bearer = pytest.mark.parametrize("make", MAKERS[2:], ids=NAMES[2:])
 
 BAD_KEYS = [
     "",
@@ -34,21 +36,42 @@ BAD_KEYS = [
 ]
 
 
-@both
+@every
 @pytest.mark.parametrize("key", BAD_KEYS, ids=repr)
 def test_a_key_that_cannot_be_right_is_refused(make: Make, key: Any) -> None:
     """An environment variable that is missing or read with its newline shows at once."""
-    with pytest.raises(ConfigurationError, match=r"^write_key: ") as caught:
+    with pytest.raises(ConfigurationError, match=r"^(write_key|api_key|token): ") as caught:
         make(key)
     if isinstance(key, str) and key.strip():
         assert key.strip() not in str(caught.value)
 
 
-@both
+@as_user
 @pytest.mark.parametrize("key", ["k", "wk:é/=?", "a b", "🔑", Secret("k")], ids=repr)
 def test_any_other_key_is_taken(make: Make, key: Any) -> None:
     """Vendors' keys have no common form."""
-    assert isinstance(make(key).write_key, Secret)
+    assert isinstance(key_of(make(key)), Secret)
+
+
+@as_bearer
+@pytest.mark.parametrize("key", ["k", "gflux_secret_live-x", "a.b/c=?:", Secret("k")], ids=repr)
+def test_a_bearer_key_is_taken_if_a_header_can_carry_it(make: Make, key: Any) -> None:
+    """It goes on the wire as it is."""
+    assert isinstance(key_of(make(key)), Secret)
+
+
+@as_bearer
+@pytest.mark.parametrize("key", ["wk:é", "a b", "🔑", Secret("a b")], ids=repr)
+def test_a_bearer_key_that_no_header_can_carry_is_refused(make: Make, key: Any) -> None:
+    """Every request would fail, or mean another key."""
+    with pytest.raises(ConfigurationError, match=r"^(api_key|token): ") as caught:
+        make(key)
+    assert Secret(key).reveal() not in str(caught.value)
+
+
+def key_of(destination: One) -> object:
+    """Return its key, whatever the system calls it."""
+    return getattr(destination, dataclasses.fields(destination)[0].name)
 
 
 NO_URLS = [
@@ -78,15 +101,15 @@ NO_URLS = [
 ]
 
 
-@both
+@every
 @pytest.mark.parametrize("url", NO_URLS, ids=repr)
 def test_a_url_that_is_not_absolute_http_is_refused(make: Make, url: Any) -> None:
     """A wrong address would cost every event; the error names the option."""
-    with pytest.raises(ConfigurationError, match=r"^(data_plane_url|host): "):
+    with pytest.raises(ConfigurationError, match=r"^(data_plane_url|host|endpoint|api_host): "):
         make(KEY, url)
 
 
-@both
+@every
 @pytest.mark.parametrize(
     "url",
     ["https://u:pass-word@e.com", "https://pass-word@e.com", "https://@e.com", "https://e.com\\@f"],
@@ -102,24 +125,24 @@ LOCAL = ["localhost", "LOCALHOST:8080", "app.localhost", "127.0.0.1:80", "127.9.
 FAR = ["example.com", "10.0.0.1", "localhost.example.com", "127.0.0.1.example.com"]
 
 
-@both
+@every
 @pytest.mark.parametrize("host", LOCAL)
 def test_plain_http_may_stay_on_this_machine(make: Make, host: str) -> None:
     """Development needs no certificate."""
-    assert request_url(make(KEY, f"http://{host}")) == f"http://{host}/v1/batch"
+    assert request_url(make(KEY, f"http://{host}", path="/in")) == f"http://{host}/in"
 
 
-@both
+@every
 @pytest.mark.parametrize("host", FAR)
 def test_plain_http_leaves_this_machine_only_if_told_so(make: Make, host: str) -> None:
     """The key would be readable on the way."""
     with pytest.raises(ConfigurationError, match="allow_insecure_http"):
         make(KEY, f"http://{host}")
-    allowed = make(KEY, f"http://{host}", allow_insecure_http=True)
-    assert request_url(allowed) == f"http://{host}/v1/batch"
+    allowed = make(KEY, f"http://{host}", allow_insecure_http=True, path="/in")
+    assert request_url(allowed) == f"http://{host}/in"
 
 
-@both
+@every
 @pytest.mark.parametrize("value", ["no", 0, 1, None])
 def test_only_true_allows_plain_http(make: Make, value: Any) -> None:
     """A text such as "no", read from a file, is not a yes."""
@@ -127,9 +150,10 @@ def test_only_true_allows_plain_http(make: Make, value: Any) -> None:
         make(KEY, "http://example.com", allow_insecure_http=value)
 
 
-def request_url(destination: RudderStack | Segment) -> str:
-    """Return where its requests go."""
-    return destination.request("batch", b"{}", encoding=None, key="k", attempt=1).url
+def request_url(destination: One) -> str:
+    """Return where its requests with events go."""
+    route = next(iter(destination.routes))
+    return destination.request(route, b"{}", encoding=None, key="k", attempt=1).url
 
 
 ADDRESSES = [
@@ -143,7 +167,7 @@ ADDRESSES = [
 ]
 
 
-@both
+@every
 @pytest.mark.parametrize(("url", "path", "address"), ADDRESSES)
 def test_path_and_url_are_joined_by_one_slash(
     make: Make, url: str, path: str, address: str
@@ -152,7 +176,7 @@ def test_path_and_url_are_joined_by_one_slash(
     assert request_url(make(KEY, url, path=path)) == address
 
 
-@both
+@every
 @pytest.mark.parametrize("path", ["/a b", "/a?b=1", "/a#b", "/a\n", "/a\x00", None, 5])
 def test_a_path_that_is_none_is_refused(make: Make, path: Any) -> None:
     """It goes into the request line as it is."""
@@ -160,17 +184,17 @@ def test_a_path_that_is_none_is_refused(make: Make, path: Any) -> None:
         make(KEY, path=path)
 
 
-@both
+@every
 def test_the_default_name_tells_sources_apart(make: Make) -> None:
     """Same key and address: same name, on every machine; nothing of the key is in it."""
     name = make().name
     others = [make("another-key"), make(KEY, "https://f.com"), make(KEY, path="/other")]
     assert make().name == name
     assert len({name, *(other.name for other in others)}) == 4
-    assert name.startswith(("rudderstack-", "segment-"))
+    assert name.startswith(tuple(f"{kind}-" for kind in NAMES))
 
 
-@both
+@every
 @pytest.mark.parametrize("name", ["a b", "a\n", "\x00", " ", 5, ["a"]], ids=repr)
 def test_a_name_that_would_break_a_log_line_is_refused(make: Make, name: Any) -> None:
     """Names stand in logs and in the keys of stores."""
@@ -178,7 +202,7 @@ def test_a_name_that_would_break_a_log_line_is_refused(make: Make, name: Any) ->
         make(name=name)
 
 
-@both
+@every
 @pytest.mark.parametrize("delivery", [{"flush_at": 1}, None, 5], ids=repr)
 def test_delivery_options_are_a_delivery(make: Make, delivery: Any) -> None:
     """A dict in its place is named, not found out by an attribute error later."""
@@ -186,7 +210,7 @@ def test_delivery_options_are_a_delivery(make: Make, delivery: Any) -> None:
         make(delivery=delivery)
 
 
-@both
+@every
 def test_a_destination_is_a_value(make: Make) -> None:
     """Equal fields make equal destinations, usable in sets and as keys of dicts."""
     assert make() == make()
@@ -196,7 +220,7 @@ def test_a_destination_is_a_value(make: Make) -> None:
 
 
 @each
-def test_a_destination_is_frozen(destination: RudderStack | Segment) -> None:
+def test_a_destination_is_frozen(destination: One) -> None:
     """Its lane has read it once."""
     for field in dataclasses.fields(destination):
         with pytest.raises(dataclasses.FrozenInstanceError):
@@ -204,9 +228,7 @@ def test_a_destination_is_frozen(destination: RudderStack | Segment) -> None:
 
 
 @each
-def test_nothing_that_shows_a_destination_shows_its_key(
-    destination: RudderStack | Segment,
-) -> None:
+def test_nothing_that_shows_a_destination_shows_its_key(destination: One) -> None:
     """Neither plain nor as the Authorization header has it, not even as a dict of its fields."""
     shown = [repr(destination), str(destination), f"{destination}", destination.name]
     shown += [repr(dataclasses.asdict(destination)), repr(dataclasses.astuple(destination))]
@@ -216,7 +238,7 @@ def test_nothing_that_shows_a_destination_shows_its_key(
 
 
 @each
-def test_a_destination_does_not_travel(destination: RudderStack | Segment) -> None:
+def test_a_destination_does_not_travel(destination: One) -> None:
     """A pickle would carry the key in plain."""
     with pytest.raises(TypeError, match="Secret"):
         pickle.dumps(destination)
