@@ -1,17 +1,27 @@
-"""A server that keeps every request as it came over the wire, and says yes to all of them."""
+"""A server that keeps every request as it came over the wire, and answers as it is told."""
 
 from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-_YES = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
+
+def said(status: int, body: bytes = b"", media: str = "text/plain", **headers: str) -> bytes:
+    """Return an answer as it goes over the wire; ``retry_after="5"`` is its `Retry-After`."""
+    head = [f"HTTP/1.1 {status} Said", f"Content-Type: {media}", f"Content-Length: {len(body)}"]
+    head += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*head, "\r\n"]).encode() + body
+
+
+def said_json(status: int, content: object, **headers: str) -> bytes:
+    """Return an answer in JSON."""
+    return said(status, msgspec.json.encode(content), "application/json", **headers)
 
 
 @dataclass(frozen=True)
@@ -30,10 +40,20 @@ class Recorded:
         return decoded
 
 
+#: What is answered to a request; None closes the connection without a word.
+Reply = Callable[[Recorded], bytes | None]
+
+
+def yes(_: Recorded) -> bytes:
+    """Say yes."""
+    return said(200, b"ok")
+
+
 @dataclass
 class Recorder:
-    """Holds what was received, in order; `url` is where it listens."""
+    """Holds what was received, in order; `url` is where it listens, `reply` what it answers."""
 
+    reply: Reply = yes
     url: str = ""
     requests: list[Recorded] = field(default_factory=list)
 
@@ -42,8 +62,12 @@ class Recorder:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                self.requests.append(await _read(head, reader))
-                writer.write(_YES)
+                request = await _read(head, reader)
+                self.requests.append(request)
+                answer = self.reply(request)
+                if answer is None:
+                    break
+                writer.write(answer)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
@@ -66,9 +90,9 @@ async def _read(head: bytes, reader: asyncio.StreamReader) -> Recorded:
 
 
 @asynccontextmanager
-async def recording() -> AsyncIterator[Recorder]:
+async def recording(reply: Reply = yes) -> AsyncIterator[Recorder]:
     """Listen on a free loopback port for as long as the block runs."""
-    recorder = Recorder()
+    recorder = Recorder(reply)
     server = await asyncio.start_server(recorder.serve, "127.0.0.1", 0, limit=2**20)
     recorder.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
