@@ -6,8 +6,8 @@ is the time, since the backend ignores `timestamp`; context says who sends. The 
 of an identify can be asked for. Different on purpose: a batch keeps its idempotency key until it
 is settled, `user_id` and `external_id` are one id, and ids are texts.
 
-Unverified: whether 256 KB are 256,000 or 262,144 bytes (the default keeps to the smaller), and
-where a session belongs (here `context.session_id`).
+Unverified: whether a KB has 1,000 or 1,024 bytes (the defaults keep to the smaller), and where a
+session belongs (here `context.session_id`).
 
 Source: getfluxly 0.1.4 for Python, recorded; docs.getfluxly.com and the README of @getfluxly/node
 0.2.1, read (checked 2026-11).
@@ -92,7 +92,7 @@ _ROUTES: Mapping[str, RouteLimits] = {
         max_bytes=256 * 1024,
         event_overhead=len("},"),
         body_overhead=len('{"events":[]}'),
-        warn_event_bytes=32 * 1024,
+        warn_event_bytes=32_000,
     ),
     ALIAS: RouteLimits(max_events=1, max_bytes=256 * 1024, gives_way=True),
 }

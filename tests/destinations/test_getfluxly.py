@@ -384,7 +384,7 @@ def test_the_defaults_are_the_vendors() -> None:
     assert (options.max_retries, options.jitter, options.timeout) == (2, 0.25, 5.0)
     assert options.gzip is False
     limits = GETFLUXLY.routes["events"]
-    assert (limits.max_events, limits.max_bytes, limits.warn_event_bytes) == (50, 262_144, 32_768)
+    assert (limits.max_events, limits.max_bytes, limits.warn_event_bytes) == (50, 262_144, 32_000)
     assert GETFLUXLY.routes["alias"].max_events == 1
 
 

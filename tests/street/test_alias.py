@@ -279,8 +279,9 @@ async def test_a_refused_alias_is_no_sign_of_life(caplog: pytest.LogCaptureFixtu
         client = fluxly(server, concurrency=2, probe_after=0.05, probe_cap=0.05)
         await client.start()
         track(client, 1)
-        receipt = alias(client)
+        await until(lambda: client.statistics().stopped)
         with caplog.at_level(logging.INFO, "asyncsdk"):
+            receipt = alias(client)
             await until(lambda: receipt.state is State.REJECTED)
         assert not [line for line in caplog.messages if "delivers again" in line]
         await until(lambda: client.statistics().stopped)
