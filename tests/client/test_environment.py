@@ -1,10 +1,18 @@
 """from_env: a client from variables."""
 
+import dataclasses
 from typing import Any
 
 import pytest
 
-from asyncsdk import AsyncAnalytics, ConfigurationError, RudderStack, Segment
+from asyncsdk import (
+    AsyncAnalytics,
+    ConfigurationError,
+    GetFluxly,
+    Inslytic,
+    RudderStack,
+    Segment,
+)
 from asyncsdk.client.environment import read_environment
 from asyncsdk.collector import Collector
 from tests.client.street import KEY, NOWHERE
@@ -64,6 +72,75 @@ def test_segment_is_named() -> None:
     assert read(DESTINATION="segment", WRITE_KEY=KEY, HOST="https://eu.example.com")[0] == Segment(
         KEY, host="https://eu.example.com"
     )
+
+
+def test_inslytic_takes_its_variables() -> None:
+    """The key alone is enough; every field but its delivery can be said."""
+    assert read(DESTINATION="inslytic", API_KEY=KEY) == (Inslytic(KEY), {})
+    destination, rest = read(
+        DESTINATION="inslytic",
+        API_KEY=KEY,
+        ENDPOINT="http://ingest.example.com",
+        PATH="/own",
+        IDENTIFY_TRAITS_IN="traits",
+        STRINGIFY_PROPERTIES="no",
+        NAME="main",
+        ALLOW_INSECURE_HTTP="yes",
+        MAX_RETRIES="1",
+    )
+    assert destination == Inslytic(
+        KEY,
+        endpoint="http://ingest.example.com",
+        path="/own",
+        identify_traits_in="traits",
+        stringify_properties=False,
+        name="main",
+        allow_insecure_http=True,
+    )
+    assert rest == {"max_retries": 1}
+
+
+def test_getfluxly_takes_its_variables() -> None:
+    """The token alone is enough; every field but its delivery can be said."""
+    assert read(DESTINATION="GetFluxly", TOKEN=KEY) == (GetFluxly(KEY), {})
+    destination, rest = read(
+        DESTINATION="getfluxly",
+        TOKEN=KEY,
+        API_HOST="https://eu.example.com",
+        PATH="/own",
+        ALIAS_PATH="/own/alias",
+        TIMESTAMP_FIELD="timestamp",
+        IDENTIFY_FORM="$identify",
+        NAME="main",
+        GZIP="on",
+    )
+    assert destination == GetFluxly(
+        KEY,
+        api_host="https://eu.example.com",
+        path="/own",
+        alias_path="/own/alias",
+        timestamp_field="timestamp",
+        identify_form="$identify",
+        name="main",
+    )
+    assert rest == {"gzip": True}
+
+
+@pytest.mark.parametrize(
+    ("destination", "made"), [("inslytic", Inslytic), ("getfluxly", GetFluxly)]
+)
+def test_every_field_of_a_destination_has_a_variable(destination: str, made: type) -> None:
+    """A new one is not forgotten."""
+    fields = {field.name for field in dataclasses.fields(made)} - {"delivery"}
+    texts = {name: f"https://{name.replace('_', '-')}.example.com" for name in fields}
+    texts |= {"allow_insecure_http": "no", "stringify_properties": "no", "name": "n", "token": KEY}
+    texts |= {"api_key": KEY, "path": "/p", "alias_path": "/a", "identify_form": "$identify"}
+    given = {name.upper(): texts[name] for name in fields}
+    found, rest = read(DESTINATION=destination, **given)
+    assert rest == {}
+    default = made(KEY)
+    same = {name for name in fields if getattr(found, name) == getattr(default, name)}
+    assert same <= {"allow_insecure_http", "token", "api_key"}
 
 
 @pytest.mark.parametrize(
@@ -142,6 +219,15 @@ def test_what_is_missing_or_empty_is_named_in_full(missing: str, value: str | No
         variables[missing] = value
     with pytest.raises(ConfigurationError, match=f"^ASYNCSDK_{missing}: is not set"):
         read(**variables)
+
+
+@pytest.mark.parametrize(
+    ("destination", "missing"), [("inslytic", "API_KEY"), ("getfluxly", "TOKEN")]
+)
+def test_each_destination_needs_its_own_key(destination: str, missing: str) -> None:
+    """Under the name that the vendor has for it."""
+    with pytest.raises(ConfigurationError, match=f"^ASYNCSDK_{missing}: is not set"):
+        read(DESTINATION=destination, WRITE_KEY=KEY)
 
 
 def test_an_unknown_destination_is_told_what_is_known() -> None:

@@ -8,6 +8,9 @@ from asyncsdk import (
     AsyncAnalytics,
     Event,
     FlushResult,
+    GetFluxly,
+    Inslytic,
+    Outcome,
     Receipt,
     RudderStack,
     Segment,
@@ -29,6 +32,10 @@ def destinations_are_values() -> AsyncAnalytics:
     assert_type(rudder, RudderStack)
     assert_type(segment, Segment)
     assert_type(rudder.name, str)
+    assert_type(Inslytic("KEY", endpoint="https://api.inslytic.com", path="/v1/ingest"), Inslytic)
+    assert_type(GetFluxly("TOKEN", api_host="https://api.getfluxly.com"), GetFluxly)
+    AsyncAnalytics(GetFluxly("TOKEN", identify_form="$identify", timestamp_field="timestamp"))
+    AsyncAnalytics(Inslytic("KEY", stringify_properties=False, identify_traits_in="traits"))
     return AsyncAnalytics(rudder, segment, flush_at=50, flush_interval=1.0, gzip=False)
 
 
@@ -70,7 +77,9 @@ async def a_receipt_can_be_awaited(analytics: AsyncAnalytics) -> None:
     receipt = await analytics.track("Item Viewed", user_id="user-1")
     assert_type(receipt, Receipt)
     assert_type(receipt.message_id, str)
-    await receipt.delivered(timeout=1.0)
+    outcome = await receipt.delivered(timeout=1.0)
+    assert_type(outcome, Outcome)
+    assert_type(outcome.answer, bytes | None)
 
 
 async def a_client_drains() -> None:
