@@ -21,7 +21,9 @@ from tests.docs.blocks import Block, blocks
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ALONE = Path(__file__).with_name("alone.py")
-DATA_PLANES = re.compile(r"https://(dataplane\.example\.com|api\.segment\.io)(?![\w.])")
+DATA_PLANES = re.compile(
+    r"https://(dataplane\.example\.com|api\.(segment\.io|inslytic\.com|getfluxly\.com))(?![\w.])"
+)
 A_CALL = re.compile(r"\.(track|identify|page|screen|group|group_identify|alias|capture)\(")
 SECONDS = 30
 

@@ -15,7 +15,7 @@ from asyncsdk.client.calls import Calls
 from asyncsdk.client.checking import CommonWithUser
 from asyncsdk.client.settings import Options, Settings
 from asyncsdk.collector import Fault, Summary
-from asyncsdk.options import LaneOptions
+from asyncsdk.options import LaneOptions, resolve
 from tests.docs.blocks import blocks
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +59,23 @@ def documented() -> dict[str, str]:
     return {row[0].strip("` |"): row[1] for row in found if row[0].strip(" |").startswith("`")}
 
 
+def of_each_system() -> dict[str, list[object]]:
+    """Return the defaults that options.md has side by side: RudderStack's, Segment's and so on."""
+    found = [row for row in rows(TEXTS["docs/options.md"]) if len(row) == 4]
+    values = {
+        row[0].strip("` |"): [
+            [ast.literal_eval(value) for value in re.findall(r"`([^`]+)`", cell)]
+            for cell in row[1:]
+        ]
+        for row in found
+        if row[0].strip(" |").startswith("`")
+    }
+    return {
+        name: [both[0], both[-1], inslytic[0], getfluxly[0]]
+        for name, (both, inslytic, getfluxly) in values.items()
+    }
+
+
 def anchor(heading: str) -> str:
     """Return the anchor that a heading gets: lower case, hyphens for blanks, no punctuation."""
     return re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-")
@@ -82,6 +99,25 @@ def test_a_default_is_the_one_in_the_table(name: str) -> None:
     shown = re.search(r"`([^`]+)`", documented()[name])
     assert shown
     assert ast.literal_eval(shown[1]) == defaults()[name]
+
+
+def test_the_systems_defaults_are_those_side_by_side() -> None:
+    """Each that is another than RudderStack's stands there, and no other one."""
+    nothing_said = asyncsdk.Delivery()
+    systems = (
+        asyncsdk.RudderStack("k", "https://example.com"),
+        asyncsdk.Segment("k"),
+        asyncsdk.Inslytic("k"),
+        asyncsdk.GetFluxly("k"),
+    )
+    settled = [resolve(nothing_said, nothing_said, one.defaults) for one in systems]
+    differing = {
+        name: [getattr(one, name) for one in settled]
+        for name in fields(LaneOptions)
+        if len({getattr(one, name) for one in settled}) > 1
+    }
+    differing["max_age"][:2] = [None, None]  # no limit
+    assert of_each_system() == differing
 
 
 @pytest.mark.parametrize("name", sorted(name for name in vars(Calls) if name[0] != "_"))

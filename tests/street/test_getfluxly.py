@@ -79,6 +79,47 @@ async def test_a_batch_keeps_within_256_kilobytes() -> None:
         assert len(server.requests) == 4
 
 
+async def test_each_event_can_be_a_request_of_its_own() -> None:
+    """`flush_at=1` starts a delivery at once; `max_batch_events=1` keeps what waits from merging."""
+    async with recording(taken) as server:
+        async with fluxly(server, flush_interval=60.0, flush_at=1, max_batch_events=1) as client:
+            for number in range(5):
+                track(client, number)
+            await until(lambda: client.pending == 0)
+        assert seen(server) == [[0], [1], [2], [3], [4]]
+
+
+async def test_without_an_interval_only_count_and_flush_start_a_delivery() -> None:
+    """0 switches the timer off."""
+    async with recording(taken) as server:
+        async with fluxly(server, flush_interval=0.0) as client:
+            for number in range(25):
+                track(client, number)
+            await until(lambda: client.pending == 5)
+            await asyncio.sleep(0.2)
+            assert seen(server) == [list(range(20))]
+            await client.flush()
+        assert seen(server)[1:] == [[20, 21, 22, 23, 24]]
+
+
+async def test_an_event_over_32_kilobytes_is_named_and_sent(
+    collector: Collector, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server decides; what it says is the event's own, and the others arrive."""
+    async with AsyncAnalytics(GetFluxly(TOKEN, api_host=collector.url, name="here")) as client:
+        receipts = [
+            client.track("e", user_id="u", properties={"text": "x" * size})
+            for size in (10, 33_000, 10)
+        ]
+        await client.flush()
+        states = [receipt.state for receipt in receipts]
+        assert states == [State.DELIVERED, State.REJECTED, State.DELIVERED]
+        with pytest.raises(HTTPStatusError, match="32 KB") as caught:
+            await receipts[1].delivered()
+        assert caught.value.details == {"code": "payload_too_large"}
+    assert len(said_in_log(caplog, "larger than the 32000 that the system documents")) == 1
+
+
 @pytest.mark.parametrize("failures", [[DOWN], [DOWN, None], [None], [said(200, b"OK")]])
 async def test_a_repeat_has_the_same_bytes_and_the_same_key(
     failures: list[bytes | None],
