@@ -65,6 +65,10 @@ class Custody:
                 self._door.settled(fates)
             at += fates.size
 
+    def fates_of(self, keys: Sequence[str]) -> set[Fates]:
+        """Return the fates of the batches of these *keys*."""
+        return {fates for key in keys for fates in self._chunks.get(key, ())}
+
     def new_round(self, batch: Batch) -> None:
         """Tell those who wait for this round of retries that it is spent."""
         for fates in self._chunks.get(batch.key, ()):

@@ -355,10 +355,14 @@ class Lane:
     # What the client asks.
 
     def mark(self) -> list[tuple[Fates, int]]:
-        """Seal the open chunk; return what is unsettled now, with its round of retries."""
+        """Seal the open chunk; return what is unsettled now, with its round of retries.
+
+        The round of what gave way is spent: nobody need wait for its next one.
+        """
         self.door.drain()
         self.door.seal()
-        return [(fates, fates.rounds) for fates in self.door.unsettled]
+        aside = self.custody.fates_of(self.layby.keys)
+        return [(fates, fates.rounds) for fates in self.door.unsettled if fates not in aside]
 
     async def settle_round(self, mark: list[tuple[Fates, int]]) -> None:
         """Wait until all of *mark* is settled or its round is spent, or the lane stands still."""

@@ -35,6 +35,11 @@ class Layby:
         return sum(stop - start for lease in self._leases for start, stop in lease.progress.open)
 
     @property
+    def keys(self) -> list[str]:
+        """The keys of the batches that wait here."""
+        return [lease.batch.key for lease in self._leases]
+
+    @property
     def until(self) -> float:
         """When they return to the front, on the loop's clock."""
         return self._until

@@ -169,6 +169,20 @@ async def test_an_alias_that_goes_on_failing_lets_the_events_pass() -> None:
         await client.shutdown()
 
 
+async def test_a_flush_does_not_wait_for_an_alias_that_is_at_rest() -> None:
+    """Its round is spent, and the next one is half a minute away: the events are all that counts."""
+    async with recording(by_path(alias=always(DOWN))) as server:
+        client = fluxly(server, retry_cap=30.0)
+        await client.start()
+        alias(client)
+        await client.flush()
+        track(client, 1)
+        result = await client.flush(timeout=20.0)
+        assert result.duration < 10.0
+        assert (result.delivered, result.pending) == (1, 1)
+        await client.shutdown(0)
+
+
 async def test_a_shutdown_tries_a_failing_alias_once_more_and_does_not_wait_for_it() -> None:
     """Its rest is longer than the time that is left, so waiting is in vain; it is dropped, counted."""
     async with recording(by_path(alias=always(DOWN))) as server:
