@@ -212,16 +212,16 @@ async def test_a_failing_alias_is_delivered_by_the_last_attempt_of_a_shutdown() 
         assert len(set(keys(server, ALIAS))) == 1
 
 
-async def test_a_failing_alias_is_there_for_the_next_run() -> None:
-    """Its lane was cancelled while it waited; whoever runs the lane next recovers it."""
+@pytest.mark.parametrize("which", ["", " lay-by", " send 0", " write"])
+async def test_a_failing_alias_is_there_for_the_next_run(which: str) -> None:
+    """A task of its lane was cancelled while it waited; whoever runs the lane next recovers it."""
     async with recording(by_path(alias=always(DOWN))) as server:
         client = fluxly(server, retry_cap=30.0)
         await client.start()
         receipt = alias(client)
         await client.flush()
-        for task in asyncio.all_tasks():
-            if task.get_name() == "asyncsdk here":
-                task.cancel()
+        (task,) = [one for one in asyncio.all_tasks() if one.get_name() == f"asyncsdk here{which}"]
+        task.cancel()
         server.reply = taken
         await receipt.delivered(timeout=10)
         assert len(set(keys(server, ALIAS))) == 1
