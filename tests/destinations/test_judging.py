@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncsdk.seams import Fate, Verdict
-from tests.destinations.making import ALL, INSLYTIC, NAMES, RUDDER, One, answer
+from tests.destinations.making import ALL, INSLYTIC, KEY, NAMES, RUDDER, One, answer
 
 MEANINGS = {
     Fate.DELIVERED: (200, 201, 202, 204, 299),
@@ -156,6 +156,19 @@ def test_no_body_makes_words_that_hurt_a_log(body: bytes) -> None:
     reason = judged(500, body).reason
     assert len(reason) <= 200
     assert reason.isprintable()
+
+
+@each
+def test_a_server_that_repeats_the_headers_shows_no_key(destination: One) -> None:
+    """Debugging proxies answer with what they got; a log must not have the key, in no form."""
+    route = events_route(destination)
+    sent = destination.request(route, b"{}", encoding=None, key="k", attempt=1)
+    _, _, credentials = sent.headers["Authorization"].partition(" ")
+    echo = answer(400, f"Authorization: Basic {credentials} and {KEY}".encode())
+    reason = destination.judge(route, echo, 3).reason
+    assert credentials not in reason
+    assert KEY not in reason
+    assert reason == "Authorization: Basic ***890 and ***890"
 
 
 @given(status=st.integers(100, 599), body=st.binary(max_size=300), count=st.integers(1, 50))
