@@ -49,7 +49,7 @@ class RouteLimits(Struct, frozen=True, kw_only=True):
     Attributes:
         max_events: Most events.
         max_bytes: Most bytes of the body before compression, as the server counts them.
-        event_overhead: Bytes that `body` adds to each event.
+        event_overhead: Bytes that `body` adds to each event; a brace and a comma are two.
         body_overhead: Bytes that `body` adds once.
         warn_event_bytes: An event above this is named in a warning.
         gives_way: Whether what has spent its attempts, with ``exhausted="requeue"``, lets the
@@ -58,7 +58,7 @@ class RouteLimits(Struct, frozen=True, kw_only=True):
 
     max_events: int
     max_bytes: int
-    event_overhead: int = 1
+    event_overhead: int = 2
     body_overhead: int = 2
     warn_event_bytes: int | None = None
     gives_way: bool = False
