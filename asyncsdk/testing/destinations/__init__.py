@@ -2,8 +2,8 @@
 
 what it is      a frozen, hashable value with a name, sane limits, and nothing of its key in sight
 encoding        pure; strict JSON without its closing brace, or a reason; whatever a call was given
-bodies          whole events in order, in strict JSON, no longer than the limits say
 requests        pure; absolute https, the key in headers alone, the batch's key as `wire_key` says
+bodies          whole events in order, in strict JSON, no longer than the limits say
 verdicts        every status and every body is judged; nothing but the server's no burns an event
 
 It needs no network, no pytest and no chance: the samples are the same on each run.
@@ -44,8 +44,8 @@ def check_destination(
     subject = Subject(destination, secrets)
     check_value(subject)
     check_encoding(subject)
-    check_bodies(subject)
     check_requests(subject)
+    check_bodies(subject)
     check_verdicts(subject, accepted or {})
     # Once more: what depends on a clock or a counter has moved on meanwhile.
     check_encoding(subject)

@@ -94,7 +94,7 @@ def _check_stamp(subject: Subject, what: str, first: bytes, second: bytes) -> No
 
 def _marked_events(subject: Subject, route: str, count: int) -> list[bytes]:
     """Return *count* events that can be told apart, of all kinds that take *route*."""
-    kinds = [kind for kind in KINDS if _on_route(subject, route, kind, 0)]
+    kinds: list[Kind] = [kind for kind in KINDS if _on_route(subject, route, kind, 0)]
     found = [_on_route(subject, route, kinds[n % len(kinds)], n) for n in range(count) if kinds]
     return [data for data in found if data is not None]
 

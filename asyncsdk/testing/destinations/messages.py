@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, get_args
+from typing import Any, cast, get_args
 from uuid import UUID
 
 from msgspec import Raw
 
 from asyncsdk.messages import Kind, Message
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS: tuple[Kind, ...] = cast("tuple[Kind, ...]", get_args(Kind))
 
 MADE_AT = "2026-11-21T09:00:00.000Z"
 HAPPENED_AT = "2026-01-02T03:04:05.678Z"
