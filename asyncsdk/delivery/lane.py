@@ -333,6 +333,11 @@ class Lane:
         for fates in list(self.door.unsettled):
             fates.new_round()
 
+    def hurry(self) -> None:
+        """Cut a pause of our own short: what it was for is not what comes next."""
+        self.pace = self.pace.hurried()
+        self._moved.ring()
+
     def failed(self, error: DeliveryError) -> None:
         """Remember *error* and hand it to the user's hook."""
         self.last_error, self.last_error_at = error, self.now
@@ -375,9 +380,8 @@ class Lane:
         began = self.now
         self.finishing = True
         self.door.close()
-        self.pace = self.pace.hurried()
         self.layby.hurry()
-        self._moved.ring()
+        self.hurry()
         while self._has_work(deadline) and self.now < deadline:
             if not self._in_flight and self.pace.hopeless(began=began, deadline=deadline):
                 return

@@ -334,11 +334,12 @@ async def _put_back(lane: Lane, trip: Trip) -> None:
 
 
 def _step_aside(lane: Lane, trip: Trip) -> None:
-    """Let other routes pass for as long as the lane itself would rest."""
+    """Let other routes pass, at once, for as long as the lane itself would rest."""
     trip.parcels.clear()
     for lease in trip.leases:
         lease.progress.attempts = 0
     lane.layby.park(lane, trip.leases, until=lane.now + lane.options.retry_cap)
+    lane.hurry()
 
 
 async def _letters(

@@ -169,6 +169,16 @@ async def test_an_alias_that_goes_on_failing_lets_the_events_pass() -> None:
         await client.shutdown()
 
 
+async def test_events_pass_as_soon_as_an_alias_has_stepped_aside() -> None:
+    """Its next pause would have been longest: it was for the alias, and its round is over."""
+    async with recording(by_path(alias=always(DOWN))) as server:
+        client = fluxly(server, max_retries=0, retry_base=20.0, retry_cap=20.0)
+        await client.start()
+        alias(client)
+        await track(client, 1).delivered(timeout=5.0)
+        await client.shutdown(0)
+
+
 async def test_a_flush_does_not_wait_for_an_alias_that_is_at_rest() -> None:
     """Its round is spent, and the next one is half a minute away: the events are all that counts."""
     async with recording(by_path(alias=always(DOWN))) as server:
