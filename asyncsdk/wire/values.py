@@ -271,10 +271,9 @@ def _struct(value: msgspec.Struct) -> Any:
 
 
 def _is_default(field: msgspec.structs.FieldInfo, value: Any) -> bool:
+    """Say whether msgspec would leave *value* out: the very object, or what a factory made."""
     if field.default is not msgspec.NODEFAULT:
-        return value is field.default or (
-            type(value) is type(field.default) and value == field.default
-        )
+        return value is field.default
     factory = field.default_factory
     return factory in (list, dict, set) and type(value) is factory and not value
 

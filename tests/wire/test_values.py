@@ -1,6 +1,7 @@
 """The slow path of encoding: a walk that never raises, and names what went as text."""
 
 import math
+import re
 from collections import ChainMap, deque
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,6 +18,11 @@ from hypothesis import strategies as st
 
 from asyncsdk.wire.encoding import decode, encode, looks_foreign
 from asyncsdk.wire.values import MAX_DEPTH, MAX_TEXT, Coerced, clean, well_formed
+
+
+def named(value: object) -> str:
+    """Name a test by a value, the same in every process."""
+    return re.sub(r" at 0x\w+", "", repr(value))
 
 
 class Colour(Enum):
@@ -190,13 +196,57 @@ class Defined:
         Decimal("-0"),
         Pair(1, 2),
     ],
-    ids=repr,
+    ids=named,
 )
 def test_both_paths_write_special_values_the_same(value: Any) -> None:
     """The same, for values whose form is a matter of choice."""
     fast = encode({"v": value})
     slow, _ = clean({"v": value}, "properties")
     assert decode(fast) == decode(encode(slow))
+
+
+class Frugal(msgspec.Struct, omit_defaults=True):
+    """A struct with a default of every kind."""
+
+    number: Any = 100_000
+    words: Any = "some words"
+    nothing: Any = None
+    items: Any = msgspec.field(default_factory=list)
+    facts: Any = msgspec.field(default_factory=dict)
+    members: Any = msgspec.field(default_factory=set)
+    own: Any = msgspec.field(default_factory=lambda: [])  # noqa: PIE807 - a factory of its own
+
+
+#: Equal to the defaults, and other objects.
+AGAIN = {"number": int("100000"), "words": " ".join(["some", "words"])}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        *({name: value} for name, value in AGAIN.items()),
+        {"number": 1},
+        {"number": 100_000.0},
+        {"words": "other words"},
+        {"nothing": 0},
+        {"items": [1]},
+        {"items": ()},
+        {"items": {}},
+        {"items": None},
+        {"facts": {"a": 1}},
+        {"facts": []},
+        {"members": {1}},
+        {"members": frozenset()},
+        {"own": [1]},
+    ],
+    ids=named,
+)
+def test_both_paths_leave_out_the_same(changed: dict[str, Any]) -> None:
+    """What msgspec takes for a default is left out beside a foreign neighbour too, and no more."""
+    value = Frugal(**changed)
+    slow, _ = clean({"v": value}, "properties")
+    assert decode(encode({"v": value})) == decode(encode(slow))
 
 
 def test_a_circle_is_cut_where_it_closes() -> None:
@@ -233,6 +283,58 @@ def test_an_object_in_the_middle_is_named_with_its_path() -> None:
     plain, coerced = clean({"items": [1, {"price": 1 + 2j}]}, "properties")
     assert plain == {"items": [1, {"price": "(1+2j)"}]}
     assert paths(coerced) == [("properties.items[1].price", "complex")]
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        (Plain(x=1j), "p.v.x"),  # type: ignore[arg-type]
+        (Frugal(items=[1j]), "p.v.items[0]"),
+        ({1j}, "p.v[0]"),
+        (deque([1, 1j]), "p.v[1]"),
+        (ChainMap({"a": 1j}), "p.v.a"),
+    ],
+    ids=named,
+)
+def test_a_leaf_inside_an_object_is_named_with_its_path(value: object, path: str) -> None:
+    """Fields are written as keys are."""
+    assert paths(clean({"v": value}, "p")[1]) == [(path, "complex")]
+
+
+def test_the_same_object_with_fields_twice_is_no_circle() -> None:
+    """Two items of an order may be one product."""
+    shared = Plain()
+    plain, coerced = clean([shared, shared, {"a": shared}], "p")
+    assert plain[0] == plain[1] == plain[2]["a"]
+    assert coerced == []
+
+
+@pytest.mark.parametrize(
+    ("data", "text", "leaves"),
+    [
+        (b'{"a":\n[1, null]}', {"a": [1, None]}, []),
+        (b'{"a":', '{"a":', [("p", "Raw")]),
+        (b'{"a": "\xff"}', '{"a": "\ufffd"}', [("p", "Raw")]),
+        (b"\xff", "\ufffd", [("p", "Raw")]),
+    ],
+)
+def test_raw_json_is_read_or_stands_as_text(
+    data: bytes, text: object, leaves: list[tuple[str, str]]
+) -> None:
+    """Broken JSON, and what is no UTF-8, must not break the event around it."""
+    plain, coerced = clean(msgspec.Raw(data), "p")
+    assert (plain, paths(coerced)) == (text, leaves)
+
+
+def test_what_only_looks_like_an_array_is_named_by_its_type() -> None:
+    """An attribute `dtype` alone makes no numpy array."""
+
+    class Column:
+        dtype = "text"
+
+    plain, coerced = clean(Column(), "p")
+    assert "Column" in plain
+    assert paths(coerced) == [("p", "Column")]
 
 
 @pytest.mark.parametrize("value", [Silent(), Silent], ids=["object", "class"])
@@ -350,7 +452,7 @@ def test_text_is_always_well_formed(text: str) -> None:
         timedelta(seconds=-1),
         msgspec.Raw(b'{"a":\n1}'),
     ],
-    ids=repr,
+    ids=named,
 )
 def test_the_fast_path_notices_what_it_would_write_otherwise(value: object) -> None:
     """Seen in a member, in a list and as the last thing of an event."""
@@ -361,7 +463,7 @@ def test_the_fast_path_notices_what_it_would_write_otherwise(value: object) -> N
 @pytest.mark.parametrize(
     "value",
     ["", "a text", 1, 19.95, None, True, {"a": [1, 2]}, "2026-11-21T09:00:00.000Z", "Pay"],
-    ids=repr,
+    ids=named,
 )
 def test_an_ordinary_event_stays_on_the_fast_path(value: object) -> None:
     """The slow path is for the few."""
@@ -381,7 +483,7 @@ def test_an_ordinary_event_stays_on_the_fast_path(value: object) -> None:
         msgspec.Raw(b"{"),
         msgspec.Raw(b""),
     ],
-    ids=repr,
+    ids=named,
 )
 def test_what_is_refused_or_no_json_goes_the_slow_path(value: object) -> None:
     """msgspec refuses it, or writes something that a look at the bytes finds to be no JSON."""
