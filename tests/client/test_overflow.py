@@ -160,6 +160,20 @@ async def test_what_is_in_flight_counts(make: MakeClient, collector: Collector) 
     assert adds_up(client).pending == 4
 
 
+async def test_what_is_in_flight_counts_in_bytes_too(
+    make: MakeClient, collector: Collector
+) -> None:
+    """Few large events are as many as many small ones."""
+    collector.script(Fault(kind="hang"))
+    client = make(max_queue_bytes=6_000, flush_at=1, concurrency=2, timeout=0)
+    receipts = [client.track("E", user_id="u", properties={"text": "x" * 1_000}) for _ in range(4)]
+    await until(lambda: client.statistics().requests)
+    assert {receipt.state for receipt in receipts} == {State.PENDING}
+    more = client.track("E", user_id="u", properties={"text": "x" * 1_000})
+    assert more.state is State.DROPPED
+    assert adds_up(client).queue_bytes <= 6_000
+
+
 async def test_what_is_settled_makes_room(make: MakeClient) -> None:
     """The queue is full again only when it is."""
     client = make(max_queue_events=3)

@@ -281,10 +281,18 @@ async def test_an_event_dies_of_its_own_age() -> None:
     await analytics.shutdown()
 
 
-async def test_what_is_too_old_does_not_wait_for_others_to_die_first() -> None:
+@pytest.mark.parametrize("act", [DOWN, Act(status=401)], ids=["an outage", "a wrong key"])
+async def test_what_is_too_old_does_not_wait_for_others_to_die_first(act: Act) -> None:
     """Twenty requests' worth of old events are gone a pause after they are due, not twenty."""
-    gateway = Gateway(lambda _: DOWN)
-    analytics = client(gateway, max_batch_events=1, max_age=300.0, max_retries=10_000)
+    gateway = Gateway(lambda _: act)
+    analytics = client(
+        gateway,
+        max_batch_events=1,
+        max_age=300.0,
+        max_retries=10_000,
+        probe_after=30.0,
+        probe_cap=30.0,
+    )
     async with asyncio.TaskGroup() as group:
         lives = [group.create_task(_life(track(analytics, number))) for number in range(20)]
     assert max(life.result() for life in lives) <= 300 + 31
@@ -316,6 +324,17 @@ async def test_requeued_events_are_tried_for_an_hour_then_die() -> None:
     assert HOUR <= await _life(receipt) <= HOUR + 31
     assert rounds[0] == 7
     assert all(late - early >= 30 for early, late in pairwise(rounds))
+    await analytics.shutdown()
+
+
+async def test_each_flush_waits_for_one_round() -> None:
+    """And ends with it, the second time as the first time, while the events stay."""
+    gateway = Gateway(lambda _: DOWN)
+    analytics = client(gateway, flush_at=1, max_retries=3, exhausted="requeue")
+    track(analytics, 1)
+    for requests in (4, 8, 12):
+        assert (await analytics.flush(1_000)).pending == 1
+        assert len(gateway.asked) == requests
     await analytics.shutdown()
 
 

@@ -1,5 +1,6 @@
 """Times on the wire: UTC, milliseconds, Z."""
 
+import time
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
@@ -30,6 +31,23 @@ NEW_YORK = timezone(timedelta(hours=-5))
 def test_a_time_is_utc_with_milliseconds(moment: datetime, text: str) -> None:
     """Offsets are taken out, microseconds are cut, years have four digits."""
     assert format_time(moment) == text
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system cannot change its zone")
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata"])
+def test_the_zone_of_the_machine_plays_no_part(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    """A time without a zone is UTC on a developer's machine too, and nothing is written in its zone."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert datetime.now().astimezone().utcoffset() != timedelta()
+        naive = datetime(2026, 11, 21, 9, 0)  # noqa: DTZ001 - on purpose
+        assert format_time(naive) == "2026-11-21T09:00:00.000Z"
+        assert format_time(naive.replace(tzinfo=INDIA)) == "2026-11-21T03:30:00.000Z"
+        assert read_timestamp("2026-11-21T09:00:00") == ("2026-11-21T09:00:00.000Z", True)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
