@@ -237,14 +237,14 @@ async def _in_vain(lane: Lane, trip: Trip, hunt: Hunt, started: float) -> None:
     for ever: events that stay refused would hold up all that follow.
     """
     trip.hunt = None
-    rest = [trip.parcels.popleft() for _ in range(hunt.left)]
     trip.vain_hunts += 1
     if trip.vain_hunts > lane.options.max_retries:
-        trip.parcels.extendleft(reversed(rest))
+        # It was let go on to its end, whatever it cost: no part of it is left.
         for guilty, why in hunt.suspects:
             await _reject(lane, guilty, why, trip.vain_hunts)
         trip.vain_hunts = 0
         return
+    rest = [trip.parcels.popleft() for _ in range(hunt.left)]
     kept = [*(guilty for guilty, _ in hunt.suspects), *rest]
     trip.parcels.appendleft(Parcel(tuple(part for parcel in kept for part in parcel.parts)))
     why = hunt.last_refusal
