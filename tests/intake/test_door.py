@@ -182,6 +182,15 @@ def test_room_is_made_by_the_oldest_sealed_chunks() -> None:
     assert (way.door.held_events, way.door.ledger.accepted) == (4, 6)
 
 
+def test_as_many_chunks_as_needed_make_room() -> None:
+    """For a large event several small ones go, and the count of all of them is told at once."""
+    way = Doorway(flush_at=2, max_queue_bytes=100)
+    way.admit(*[event(10)] * 10)
+    assert way.door.make_room(45)
+    assert way.evicted == [6]
+    assert (way.door.held_events, way.door.held_bytes) == (4, 40)
+
+
 def test_what_no_longer_waits_cannot_make_room() -> None:
     """What is open, stored or in flight is not dropped."""
     way = Doorway(flush_at=100, max_queue_events=2)
@@ -210,6 +219,27 @@ def test_what_others_left_counts_against_the_bounds() -> None:
     assert not way.door.fits(41)
     way.door.leave(event(40), Place("lane"))
     assert not way.door.fits(0)
+
+
+@pytest.mark.parametrize(
+    "options", [{"max_queue_events": 3}, {"max_queue_bytes": 30}, {"budget": Budget(30)}]
+)
+def test_so_many_can_be_left_and_no_more(options: dict[str, Any]) -> None:
+    """Whatever the owner holds, what others leave has the same bounds."""
+    way = Doorway(flush_at=100, **options)
+    count = 0
+    while way.door.fits_left(10):
+        way.door.leave(event(10), Place("lane"))
+        count += 1
+    assert count == 3
+
+
+def test_an_event_as_large_as_the_queue_can_fit() -> None:
+    """One byte more can never."""
+    small, large = Doorway(max_queue_bytes=50), Doorway(budget=Budget(50))
+    for way in (small, large):
+        assert way.door.could_ever_fit(50)
+        assert not way.door.could_ever_fit(51)
 
 
 def test_draining_makes_room_where_the_oldest_go() -> None:
@@ -290,6 +320,21 @@ def test_what_was_left_can_be_turned_away() -> None:
     assert way.door.left_bytes == 0
 
 
+async def test_what_is_left_after_the_end_is_turned_away_at_once() -> None:
+    """A call that saw the client open and came too late: nobody else would come for its event."""
+    way = Doorway()
+    way.door.turn_away_left("closed")
+    place = Place("lane")
+    way.door.leave(event(), place)
+    assert (place.look().state, place.look().reason) == (State.DROPPED, "closed")
+    assert (way.door.pending, way.door.left_bytes, way.budget.left) == (0, 0, 0)
+    way.door.bind(asyncio.get_running_loop())  # unless another run comes
+    place = Place("lane")
+    way.door.leave(event(), place)
+    assert place.look().state is State.PENDING
+    way.door.unbind()
+
+
 def test_everything_can_be_dropped_at_the_end() -> None:
     """Open, sealed and in flight; what was settled before stays as it was."""
     way = Doorway(flush_at=2)
@@ -312,6 +357,12 @@ def test_the_dead_come_back_at_the_end_under_their_key() -> None:
     way.door.readmit("batch", [b"a", b"bb"], "key-1")
     assert [(chunk.key, chunk.size) for chunk in way.chunks()] == [("", 10), ("key-1", 3)]
     assert (way.door.ledger.accepted, way.door.ledger.replayed, way.door.held_events) == (3, 2, 3)
+    assert (way.door.held_bytes, way.budget.used) == (13, 13)
+    way.door.readmit("pages", [b"c"], "key-2")
+    (chunk,) = way.chunks()
+    assert (chunk.route, chunk.key, chunk.overhead) == ("pages", "key-2", WIDE.event_overhead)
+    assert (way.door.ledger.accepted, way.door.ledger.replayed, way.door.held_events) == (4, 3, 4)
+    assert way.door.drop_all(dropped("shutdown")) == 4
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,216 @@
+"""What is told of trouble: every fact to the hooks, the numbers to the log, each lane for itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any, Literal, Unpack
+
+import pytest
+
+from asyncsdk import AsyncAnalytics, DeliveryError
+from asyncsdk.client.settings import Options
+from tests.testing.scripted import (
+    DOWN,
+    RESET,
+    YES,
+    Act,
+    Gateway,
+    client,
+    destination,
+    in_turn,
+    track,
+)
+
+Told = list[tuple[str, Mapping[str, Any]]]
+WRONG_KEY = Act(status=401)
+
+
+def attentive(gateway: Gateway, **options: Unpack[Options]) -> tuple[AsyncAnalytics, Told]:
+    """Return a client of two lanes, and what its hook is told."""
+    told: Told = []
+    return (
+        AsyncAnalytics(
+            destination("here"),
+            destination("there"),
+            transport=gateway,
+            jitter=0.0,
+            flush_at=3,
+            on_event=lambda kind, facts: told.append((kind, facts)),
+            **options,
+        ),
+        told,
+    )
+
+
+def of(told: Told, lane: str) -> Told:
+    """Return what was told of one *lane*."""
+    return [(kind, facts) for kind, facts in told if facts["destination"] == lane]
+
+
+RETRY = {"count": 3, "status": 503}
+
+
+@pytest.mark.parametrize(
+    ("acts", "bad", "options", "expected"),
+    [
+        (
+            [DOWN, DOWN],
+            False,
+            {},
+            [
+                ("retry", {**RETRY, "failures": 1, "pause": 1.0}),
+                ("retry", {**RETRY, "failures": 2, "pause": 2.0}),
+            ],
+        ),
+        (
+            [RESET],
+            False,
+            {},
+            [("retry", {"count": 3, "status": None, "failures": 1, "pause": 1.0})],
+        ),
+        ([WRONG_KEY], False, {}, [("flush_failed", {"reason": "HTTP 401", "status": 401})]),
+        (
+            [DOWN],
+            False,
+            {"max_retries": 0},
+            [
+                ("retry", {**RETRY, "failures": 1, "pause": 1.0}),
+                ("exhausted", {"count": 3, "attempts": 1}),
+            ],
+        ),
+        (
+            [DOWN, DOWN],
+            False,
+            {"max_retries": 1, "exhausted": "requeue"},
+            [
+                ("retry", {**RETRY, "failures": 1, "pause": 1.0}),
+                ("retry", {**RETRY, "failures": 2, "pause": 2.0}),
+                ("requeued", {"count": 3, "attempts": 2}),
+            ],
+        ),
+        ([], True, {}, [("rejected", {"count": 1, "status": 400})]),
+    ],
+    ids=["retry", "no answer", "flush_failed", "exhausted", "requeued", "rejected"],
+)
+async def test_a_hook_is_told_all_the_facts(
+    acts: list[Act], *, bad: bool, options: Options, expected: Told
+) -> None:
+    """As the table in docs/delivery.md lists them, and of each lane the same."""
+    scripts = {host: in_turn(*acts) for host in ("here", "there")}
+    gateway = Gateway(lambda asked: scripts[asked.host](asked))
+    analytics, told = attentive(gateway, **options)
+    for number in range(3):
+        track(analytics, number, bad=bad and number == 1)
+    await asyncio.sleep(100)
+    for lane in ("here", "there"):
+        assert of(told, lane) == [
+            (kind, {"destination": lane, **facts}) for kind, facts in expected
+        ]
+    await analytics.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("acts", "bad", "words"),
+    [
+        ([DOWN], 0, ["HTTP 503", "3 events wait", "1 such failures", "in 1.0 s"]),
+        ([RESET], 0, ["connection reset", "3 events wait"]),
+        ([DOWN, DOWN], 0, ["3 events became dead letters", "after 2 attempts", "HTTP 503"]),
+        ([WRONG_KEY], 0, ["HTTP 401", "3 events wait", "in 60 s", "***"]),
+        ([], 1, ["1 events were refused", "HTTP 400", "dead_letters()"]),
+    ],
+    ids=["a failure", "no answer", "the last failure", "a wrong key", "bad events"],
+)
+async def test_a_line_has_the_numbers_of_its_lane(
+    caplog: pytest.LogCaptureFixture, acts: list[Act], bad: int, words: list[str]
+) -> None:
+    """One line for each of two lanes with the same trouble: neither keeps the other's back."""
+    scripts = {host: in_turn(*acts) for host in ("here", "there")}
+    gateway = Gateway(lambda asked: scripts[asked.host](asked))
+    analytics, _ = attentive(gateway, max_retries=1)
+    for number in range(3):
+        track(analytics, number, bad=number < bad)
+    await asyncio.sleep(200)
+    for lane in ("here", "there"):
+        lines = [line for line in caplog.messages if line.startswith(f"asyncsdk: {lane}: ")]
+        assert [line for line in lines if all(word in line for word in words)], lines
+    await analytics.shutdown()
+
+
+@pytest.mark.parametrize("overflow", ["drop_newest", "drop_oldest"])
+async def test_what_a_full_queue_drops_is_told_with_its_reason_and_its_lane(
+    caplog: pytest.LogCaptureFixture, overflow: Literal["drop_newest", "drop_oldest"]
+) -> None:
+    """To the hook as many as to the counters; to the log once for each lane."""
+    told: list[tuple[str, int]] = []
+    analytics, _ = attentive(
+        Gateway(lambda _: DOWN),
+        overflow=overflow,
+        max_queue_events=9,
+        max_batch_events=3,
+        on_drop=lambda reason, count: told.append((reason, count)),
+    )
+    for number in range(30):
+        track(analytics, number)
+        await asyncio.sleep(0.1)
+    counts = analytics.statistics()
+    assert {reason for reason, _ in told} == {"queue_full"}
+    assert sum(count for _, count in told) == counts.dropped == 42
+    for lane in ("here", "there"):
+        assert [line for line in caplog.messages if line.startswith(f"asyncsdk: {lane}: dropped")]
+    await analytics.shutdown(0)
+
+
+async def test_a_lane_that_stood_still_says_that_it_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Once, and not after a mere failure."""
+    gateway = Gateway(in_turn(DOWN, YES, WRONG_KEY, WRONG_KEY, YES, YES))
+    analytics = client(gateway, flush_at=1)
+    with caplog.at_level(logging.INFO, "asyncsdk"):
+        for number in range(4):
+            track(analytics, number)
+            await asyncio.sleep(300)
+    said = [record for record in caplog.records if "here: delivers again" in record.getMessage()]
+    assert [record.levelno for record in said] == [logging.INFO]
+    stops = [record for record in caplog.records if "HTTP 401" in record.getMessage()]
+    assert {record.levelno for record in stops} == {logging.ERROR}
+    await analytics.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("act", "options", "code"),
+    [
+        (DOWN, {"max_retries": 0}, "http_503"),
+        (RESET, {"max_retries": 0}, "network_error"),
+        (DOWN, {"max_retries": 0, "exhausted": "requeue"}, "http_503"),
+        (WRONG_KEY, {}, "http_401"),
+    ],
+)
+async def test_an_error_says_where_and_what(act: Act, options: Options, code: str) -> None:
+    """Whoever has several systems sees at once which of them it is."""
+    errors: list[DeliveryError] = []
+    analytics = client(Gateway(in_turn(act)), flush_at=1, on_error=errors.append, **options)
+    track(analytics, 1)
+    await asyncio.sleep(1)
+    assert [error.code for error in errors] == [code]
+    assert str(errors[0]).startswith("here: ")
+    await analytics.shutdown()
+
+
+async def test_a_receipt_says_in_the_servers_words_why() -> None:
+    """Rejected or given up: the status and what the server said, for people."""
+    gateway = Gateway(lambda asked: DOWN if asked.host == "there" else YES)
+    analytics, _ = attentive(gateway, max_retries=0)
+    receipt = track(analytics, 1, bad=True)
+    await analytics.flush()
+    here, there = receipt.outcomes["here"], receipt.outcomes["there"]
+    assert (here.status, here.reason) == (
+        400,
+        "HTTP 400: request neither has anonymousId nor userId",
+    )
+    assert (there.status, there.reason) == (503, "HTTP 503")
+    assert str(here.error) == f"here: {here.reason}"
+    assert str(there.error) == f"there: {there.reason}"
+    await analytics.shutdown()
