@@ -1,6 +1,7 @@
 """What "good" means here: `nox` runs everything that CI runs, cheap checks first."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,31 @@ def peers(session: nox.Session) -> None:
     """
     install(session, also=PACKAGE)
     session.run("python", "-m", "benchmarks.peers", *session.posargs)
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Break the rooms that hold rules, and name what no test notices; not part of the default run.
+
+    Takes up to an hour. Rooms after `--` (`retrying`, `delivery.lane`) take their share of it;
+    `by-hand` makes the changes of tests/mutating/by_hand.toml instead, each with its own test.
+    """
+    install(session, "mutants", also=PACKAGE)
+    kind, *rest = session.posargs or [""]
+    if kind == "by-hand":
+        session.run("python", "-m", "tests.mutating.by_hand", *rest)
+        return
+    shutil.rmtree("mutants", ignore_errors=True)  # what earlier tests found says nothing of these
+    session.run("mutmut", "run", "--max-children", "2", *_rooms(session.posargs))
+    results = session.run("mutmut", "results", silent=True)
+    for line in str(results).splitlines():
+        if not line.endswith((": not checked", ": timeout")):
+            session.log(line.strip())
+
+
+def _rooms(names: list[str]) -> list[str]:
+    """Return patterns for the mutants of the rooms *names*."""
+    return [f"asyncsdk.{name}.*" for name in names]
 
 
 @nox.session

@@ -2,8 +2,9 @@
 
 import pytest
 
+from asyncsdk.backlog import Chunk
 from asyncsdk.delivery.custody import Custody, derive_key
-from asyncsdk.intake import Budget, Chunk, Door
+from asyncsdk.intake import Budget, Door
 from asyncsdk.options import LaneOptions
 from asyncsdk.receipts import DELIVERED, Outcome, Place, State
 from asyncsdk.seams import Encoded, Room

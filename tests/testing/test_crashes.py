@@ -11,7 +11,17 @@ import pytest
 
 from asyncsdk import AsyncAnalytics, DeliveryError, MemoryStore, RudderStack
 from asyncsdk.seams import Batch, DeadLetter, HttpResponse, Lease, Room, Verdict
-from tests.testing.scripted import DOWN, KEY, Act, Gateway, client, destination, in_turn, track
+from tests.testing.scripted import (
+    DOWN,
+    HANGS,
+    KEY,
+    RESET,
+    Gateway,
+    client,
+    destination,
+    in_turn,
+    track,
+)
 
 
 class Moody(RudderStack):
@@ -230,8 +240,8 @@ async def test_whatever_a_transport_raises_is_a_failure_like_others(
 async def test_an_error_without_an_answer_says_of_which_kind_it_is() -> None:
     """A timeout is told from a connection that broke, and both are worth another try."""
     found: list[tuple[str, str]] = []
-    for act in (Act(status=0), Act(status=0, after=1e9)):
-        analytics = client(Gateway(lambda _, act=act: act), flush_at=1, max_retries=0)
+    for act in (RESET, HANGS):
+        analytics = client(Gateway(in_turn(act)), flush_at=1, max_retries=0)
         with pytest.raises(DeliveryError) as caught:
             await track(analytics, 1).delivered()
         found.append((type(caught.value).__name__, caught.value.code))

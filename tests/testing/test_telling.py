@@ -30,18 +30,10 @@ WRONG_KEY = Act(status=401)
 def attentive(gateway: Gateway, **options: Unpack[Options]) -> tuple[AsyncAnalytics, Told]:
     """Return a client of two lanes, and what its hook is told."""
     told: Told = []
-    return (
-        AsyncAnalytics(
-            destination("here"),
-            destination("there"),
-            transport=gateway,
-            jitter=0.0,
-            flush_at=3,
-            on_event=lambda kind, facts: told.append((kind, facts)),
-            **options,
-        ),
-        told,
-    )
+    exact: Options = {"transport": gateway, "jitter": 0.0, "flush_at": 3}
+    exact["on_event"] = lambda kind, facts: told.append((kind, facts))
+    exact.update(options)
+    return AsyncAnalytics(destination("here"), destination("there"), **exact), told
 
 
 def of(told: Told, lane: str) -> Told:
@@ -191,7 +183,8 @@ async def test_a_lane_that_stood_still_says_that_it_goes_on(
 async def test_an_error_says_where_and_what(act: Act, options: Options, code: str) -> None:
     """Whoever has several systems sees at once which of them it is."""
     errors: list[DeliveryError] = []
-    analytics = client(Gateway(in_turn(act)), flush_at=1, on_error=errors.append, **options)
+    options = {"flush_at": 1, "on_error": errors.append, **options}
+    analytics = client(Gateway(in_turn(act)), **options)
     track(analytics, 1)
     await asyncio.sleep(1)
     assert [error.code for error in errors] == [code]
