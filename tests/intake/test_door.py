@@ -313,10 +313,12 @@ def test_what_was_left_can_be_turned_away() -> None:
     way = Doorway()
     place = Place("lane")
     way.door.leave(event(), place)
-    assert way.door.turn_away_left("closed") == 1
+    way.door.leave(event(), Place("lane"))
+    assert way.door.turn_away_left("closed") == 2
     assert (place.look().state, place.look().reason) == (State.DROPPED, "closed")
     view = way.door.ledger.view(pending=way.door.pending, queue_bytes=0, paused=0.0, stopped="")
-    assert (view.accepted, view.dropped, view.pending) == (1, 1, 0)
+    assert (view.accepted, view.dropped, view.pending) == (2, 2, 0)
+    assert view.dropped_reasons == {"closed": 2}
     assert way.door.left_bytes == 0
 
 

@@ -4,16 +4,18 @@ import asyncio
 
 import pytest
 
-from tests.testing.scripted import Act, Gateway, client, track
+from asyncsdk import AsyncAnalytics, RudderStack
+from asyncsdk.seams import Fate, HttpResponse, Verdict
+from tests.testing.scripted import KEY, Act, Gateway, client, in_turn, track
 
 REFUSED = Act(status=400)
 
 
-async def letters_of(analytics: object) -> list[tuple[int, str, int]]:
+async def letters_of(analytics: AsyncAnalytics) -> list[tuple[int, str, int]]:
     """Return the number, the state and the attempts of each letter."""
     return [
         (letter.event["properties"]["n"], letter.state, letter.attempts)
-        async for letter in analytics.dead_letters()  # type: ignore[attr-defined]
+        async for letter in analytics.dead_letters()
     ]
 
 
@@ -80,4 +82,42 @@ async def test_a_large_hunt_in_vain_stops_early_and_loses_nothing() -> None:
     await asyncio.sleep(60)
     assert gateway.arrived() == list(range(500))
     assert analytics.statistics().rejected == 0
+    await analytics.shutdown()
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+async def test_events_that_are_too_large_alone_say_nothing_of_the_lane(count: int) -> None:
+    """413 on one event is its own fault: nothing waits for a probe, though not one arrives."""
+    gateway = Gateway(lambda _: Act(max_body=10))
+    analytics = client(gateway, flush_at=count)
+    for number in range(count):
+        track(analytics, number)
+    result = await analytics.flush()
+    assert (result.rejected, result.pending, result.duration) == (count, 0, 0.0)
+    assert analytics.statistics().stopped == ""
+    await analytics.shutdown()
+
+
+class Naming(RudderStack):
+    """A system that refuses as a whole, then names whom it will never take."""
+
+    def judge(self, route: str, response: HttpResponse, count: int) -> Verdict:
+        """Name all of them."""
+        if response.status != 409:
+            return super().judge(route, response, count)
+        return Verdict(fate=Fate.NEVER, status=409)
+
+
+async def test_who_is_named_in_a_hunt_is_no_suspect(caplog: pytest.LogCaptureFixture) -> None:
+    """A final no is one, whether or not the lane has delivered: no probe is waited for."""
+    gateway = Gateway(in_turn(REFUSED, then=Act(status=409)))
+    analytics = AsyncAnalytics(
+        Naming(KEY, "https://here", name="here"), transport=gateway, flush_at=6
+    )
+    for number in range(6):
+        track(analytics, number)
+    result = await analytics.flush()
+    assert (result.rejected, result.pending, result.duration) == (6, 0, 0.0)
+    assert [len(asked.numbers) for asked in gateway.asked] == [6, 3, 3]
+    assert "here: 3 events were refused for good (HTTP 409)" in caplog.text
     await analytics.shutdown()

@@ -104,3 +104,10 @@ def test_what_is_no_time_is_refused(value: object, why: str) -> None:
     """A number could be seconds or milliseconds, a date has no time: neither is guessed at."""
     with pytest.raises(ValidationError, match=f"^timestamp: .*{why}"):
         read_timestamp(value)
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "the day before yesterday", "2026-11-21"])
+def test_a_text_that_is_no_time_is_refused_where_it_is_read(text: str) -> None:
+    """A date alone is none: nobody knows when on that day."""
+    with pytest.raises(ValidationError, match="RFC 3339"):
+        parse_time(text)

@@ -301,6 +301,15 @@ def test_a_leaf_inside_an_object_is_named_with_its_path(value: object, path: str
     assert paths(clean({"v": value}, "p")[1]) == [(path, "complex")]
 
 
+def test_an_object_that_contains_itself_is_cut_where_it_closes() -> None:
+    """As a dict is."""
+    node = Plain()
+    node.x = {"self": node}  # type: ignore[assignment]
+    plain, coerced = clean({"v": node}, "p")
+    assert plain["v"]["x"] == {"self": "[circular]"}
+    assert paths(coerced) == [("p.v.x.self", "circular")]
+
+
 def test_the_same_object_with_fields_twice_is_no_circle() -> None:
     """Two items of an order may be one product."""
     shared = Plain()
@@ -324,6 +333,12 @@ def test_raw_json_is_read_or_stands_as_text(
     """Broken JSON, and what is no UTF-8, must not break the event around it."""
     plain, coerced = clean(msgspec.Raw(data), "p")
     assert (plain, paths(coerced)) == (text, leaves)
+
+
+def test_raw_json_is_cut_at_the_bound_of_depth_too() -> None:
+    """And the place of the cut is named from the top."""
+    _, coerced = clean({"v": msgspec.Raw(b"[" * 200 + b"]" * 200)}, "p")
+    assert paths(coerced) == [("p.v" + "[0]" * (MAX_DEPTH - 1), "nested too deep")]
 
 
 def test_what_only_looks_like_an_array_is_named_by_its_type() -> None:
@@ -451,6 +466,8 @@ def test_text_is_always_well_formed(text: str) -> None:
         timedelta(seconds=1),
         timedelta(seconds=-1),
         msgspec.Raw(b'{"a":\n1}'),
+        msgspec.Raw(b'"\xff"'),
+        msgspec.Raw(b'{"\xed\xa0\x80": 1}'),
     ],
     ids=named,
 )
@@ -494,3 +511,18 @@ def test_what_is_refused_or_no_json_goes_the_slow_path(value: object) -> None:
     assert looks_foreign(data)
     with pytest.raises(msgspec.DecodeError):
         msgspec.json.decode(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "value"), [(b"1e999", math.inf), (b'{"a": [-1e999]}', {"a": [-math.inf]}), (b"1", 1)]
+)
+def test_a_number_beyond_a_float_is_infinity(data: bytes, value: object) -> None:
+    """JSON has no end of numbers, and a letter must be readable whatever it holds."""
+    assert decode(data) == value
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"1e999,"])
+def test_what_is_no_json_is_a_value_error(data: bytes) -> None:
+    """Of whichever kind the parser makes it."""
+    with pytest.raises(ValueError, match=r"."):
+        decode(data)
