@@ -234,7 +234,7 @@ _RULES: dict[str, Callable[[str, object], None]] = {
     "concurrency": check_count,
     "gzip": check_bool,
     "probe_after": _positive,
-    "probe_cap": check_seconds,
+    "probe_cap": _positive,
     "consent": _texts,
     "without_consent": _choice("drop", "hold"),
     "max_held_events": check_count,

@@ -43,6 +43,7 @@ RIGHT: dict[str, Any] = {
 WRONG: list[tuple[str, Any]] = [
     *itertools.product((*COUNTS, "concurrency"), [0, -1, 1.5, "7", True]),
     *itertools.product((*SECONDS, *PROBES), [-0.1, math.nan, "1", True, []]),
+    *itertools.product(PROBES, [0, 0.0]),
     *itertools.product(["max_retries"], [-1, 1.0, "3", False]),
     *itertools.product(["jitter"], [-0.1, 1.1, math.nan, "half", True]),
     *itertools.product(["overflow"], ["block", "", 1, []]),
