@@ -56,7 +56,7 @@ def test_a_batch_is_its_chunks_in_their_order() -> None:
     assert batch.size == 84
 
 
-@pytest.mark.parametrize("range_", [(0, 5), (0, 1), (1, 3), (2, 5), (4, 5)])
+@pytest.mark.parametrize("range_", [(0, 5), (0, 1), (1, 3), (1, 4), (2, 3), (2, 5), (4, 5)])
 def test_settling_a_range_settles_its_events_alone(range_: tuple[int, int]) -> None:
     """Receipts, counts and bounds move together, over the borders of chunks."""
     way = Counter(2, 3)

@@ -8,16 +8,18 @@ from typing import Any
 import pytest
 
 from asyncsdk import MemoryStore
+from asyncsdk.backlog import Chunk
 from asyncsdk.delivery import packing
 from asyncsdk.delivery.lane import Lane
+from asyncsdk.delivery.parcels import whole
 from asyncsdk.intake import Budget
 from asyncsdk.options import LaneOptions
 from asyncsdk.outside import Outside
 from asyncsdk.receipts import Place
 from asyncsdk.reporting import Reporter
-from asyncsdk.seams import Encoded
+from asyncsdk.seams import Encoded, Lease
 from asyncsdk.wire.gzip import gzip_zlib
-from tests.delivery.making import letter
+from tests.delivery.making import lease, letter
 from tests.testing.scripted import Gateway, destination
 
 
@@ -75,3 +77,25 @@ async def test_at_the_exit_no_thread_is_started(
     await asyncio.wait([running])
     here = threading.main_thread()
     assert [thread is here for thread in seen] == ([True, True] if at_exit else [False])
+
+
+async def test_of_several_batches_together_each_has_its_own_age() -> None:
+    """What is old is told by its place in the request, whichever batch it came in."""
+    made = lane(max_age=100.0)
+    now = made.now
+    leases: list[Lease] = []
+    for number, (age, open_ranges) in enumerate(
+        [
+            (150.0, [(0, 3)]),
+            (50.0, [(0, 2)]),
+            (150.0, [(1, 3)]),
+            (101.0, [(2, 4)]),
+            (99.0, [(0, 1)]),
+        ]
+    ):
+        chunk = Chunk("batch", now - age, 1)
+        chunk.events = [b"x"] * 4
+        chunk.fates.size = chunk.fates.open = 4
+        leases.append(lease(made.custody.form([chunk], f"b{number}"), open_ranges))
+    assert made.expired(whole(leases)) == [(0, 3), (5, 7), (7, 9)]
+    assert lane().expired(whole(leases)) == []

@@ -63,6 +63,7 @@ def test_a_web_page_is_no_delivery(destination: One, media: str, status: int) ->
     page = answer(status, b"<html>Log in</html>", content_type=media)
     verdict = destination.judge(events_route(destination), page, 3)
     assert (verdict.fate, verdict.code) == (Fate.AGAIN, "invalid_response")
+    assert verdict.status == status
     assert "HTML" in verdict.reason
 
 

@@ -149,6 +149,24 @@ def test_a_folded_chunk_is_a_fraction_of_its_events(count: int) -> None:
     assert folded < before / 3
 
 
+def test_an_empty_backlog_looks_no_more() -> None:
+    """Until something waits again: an idle client has no timer that wakes the loop."""
+
+    async def main() -> None:
+        backlog = Backlog(asyncio.get_running_loop())
+        for _ in range(2):
+            chunk = chunk_of([b"event" * 50])
+            backlog.put_nowait(chunk)
+            await asyncio.sleep(2.5)
+            assert not chunk.events
+            backlog.get_nowait()
+            await asyncio.sleep(1.5)
+            assert backlog._timer is None
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(main())
+
+
 def test_a_backlog_that_is_closed_looks_no_more() -> None:
     """A run that ends leaves no timer behind."""
 

@@ -1,5 +1,6 @@
 """Receipts and the ledger: what became of an event, and counts that add up."""
 
+import asyncio
 import threading
 from collections.abc import Generator
 from random import Random
@@ -139,6 +140,31 @@ def test_every_event_keeps_the_outcome_it_was_given(sizes: list[int], chance: Ra
         fates.settle(start, stop, outcome)
     assert [fates.of(at) for at in range(len(expected))] == expected
     assert fates.open == 0
+
+
+@pytest.mark.parametrize("range_", [(0, 1), (1, 2), (2, 3), (0, 2), (1, 3)])
+def test_a_part_of_a_chunk_says_nothing_of_the_rest(range_: tuple[int, int]) -> None:
+    """Wherever it lies: the others are as open as they were."""
+    fates = chunk(3)
+    fates.settle(*range_, REJECTED)
+    settled = [range_[0] <= at < range_[1] for at in range(3)]
+    assert [fates.of(at) is REJECTED for at in range(3)] == settled
+    assert [fates.of(at) is PENDING for at in range(3)] == [not one for one in settled]
+    assert fates.open == 3 - sum(settled)
+
+
+async def test_who_gives_up_waiting_leaves_nothing_behind() -> None:
+    """A receipt that is asked a thousand times with a timeout costs what one costs."""
+    fates = chunk(1)
+    staying = asyncio.ensure_future(fates.moved())
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.001):
+                await fates.moved()
+    assert fates.waiters is not None
+    assert len(fates.waiters) == 1
+    fates.settle(0, 1, DELIVERED)
+    await asyncio.wait_for(staying, 5)
 
 
 def test_who_waits_is_told_once() -> None:

@@ -72,6 +72,7 @@ class Gateway:
         self.script: Callable[[Asked], Act] = script
         # This is all that changes.
         self.asked: list[Asked] = []
+        self.sizes: list[int] = []  # of the bodies, as they came
         self.kept: dict[str, list[int]] = {}  # by host, in the order of arrival
         self.ids: dict[int, set[str]] = {}  # message ids, by number
         self.in_flight: Counter[str] = Counter()
@@ -89,6 +90,7 @@ class Gateway:
         """Act on *request*."""
         asked, bad = self._read(request)
         self.asked.append(asked)
+        self.sizes.append(len(request.body))
         act = self.script(asked)
         self.in_flight[asked.host] += 1
         self.most_in_flight[asked.host] = max(

@@ -159,6 +159,22 @@ async def test_a_verdict_is_written_until_the_store_has_it_and_not_asked_for_aga
     await analytics.shutdown()
 
 
+async def test_of_a_store_that_fails_each_lane_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    """One line each: whoever reads only of one of them looks in the wrong place."""
+    analytics = AsyncAnalytics(
+        destination("here"),
+        destination("there"),
+        transport=Gateway(),
+        store=Shaky("settle", times=4),
+        flush_at=1,
+    )
+    track(analytics, 1)
+    assert (await analytics.flush(10)).delivered == 2
+    lines = [line for line in caplog.messages if "the store failed" in line]
+    assert sorted(line.split(":")[1] for line in lines) == [" here", " there"]
+    await analytics.shutdown()
+
+
 @pytest.mark.parametrize("method", ["append", "take"])
 async def test_a_store_that_cannot_be_written_or_read_costs_a_second_and_no_event(
     caplog: pytest.LogCaptureFixture, method: str

@@ -238,6 +238,21 @@ async def test_a_lone_event_waits_for_the_interval_and_a_full_chunk_for_nothing(
     await analytics.shutdown()
 
 
+@pytest.mark.parametrize("later", [0.25, 5.0, 9.75])
+async def test_a_chunk_that_came_late_has_its_whole_interval(later: float) -> None:
+    """The timer of a chunk that was sealed meanwhile does not cut the next one short."""
+    gateway = Gateway()
+    analytics = client(gateway, flush_at=2)
+    began = clock()
+    for number in range(2):
+        track(analytics, number)
+    await asyncio.sleep(later)
+    track(analytics, 2)
+    await asyncio.sleep(30)
+    assert since(began, gateway) == [0, later + 10]
+    await analytics.shutdown()
+
+
 async def test_without_an_interval_only_the_count_or_a_flush_sends() -> None:
     """`flush_interval=0` is no timer at all."""
     gateway = Gateway()

@@ -6,7 +6,7 @@ import pytest
 
 from asyncsdk import AsyncAnalytics, RudderStack
 from asyncsdk.seams import Fate, HttpResponse, Verdict
-from tests.testing.scripted import KEY, Act, Gateway, client, in_turn, track
+from tests.testing.scripted import DOWN, KEY, YES, Act, Asked, Gateway, client, in_turn, track
 
 REFUSED = Act(status=400)
 
@@ -120,4 +120,79 @@ async def test_who_is_named_in_a_hunt_is_no_suspect(caplog: pytest.LogCaptureFix
     assert (result.rejected, result.pending, result.duration) == (6, 0, 0.0)
     assert [len(asked.numbers) for asked in gateway.asked] == [6, 3, 3]
     assert "here: 3 events were refused for good (HTTP 409)" in caplog.text
+    await analytics.shutdown()
+
+
+async def test_parts_that_are_given_up_in_a_hunt_end_it_as_well() -> None:
+    """One is refused alone, the others meet an outage until their retries are spent."""
+    mended = [False]
+
+    def act(asked: Asked) -> Act:
+        """Refuse what begins with the first, until it is mended; be away for the others."""
+        if mended[0]:
+            return YES
+        return REFUSED if 0 in asked.numbers else DOWN
+
+    gateway = Gateway(act)
+    analytics = client(gateway, flush_at=4, max_retries=1)
+    for number in range(4):
+        track(analytics, number)
+    await asyncio.sleep(50)
+    counts = analytics.statistics()
+    assert (counts.dead, counts.rejected, counts.pending) == (3, 0, 1)
+    assert counts.stopped
+    mended[0] = True
+    await asyncio.sleep(100)
+    assert gateway.arrived() == [0]
+    assert analytics.pending == 0
+    await analytics.shutdown()
+
+
+async def test_the_last_hunt_goes_to_its_end() -> None:
+    """However many are refused: after that none of them holds anybody up."""
+    gateway = Gateway()
+    analytics = client(gateway, flush_at=200, max_retries=1)
+    for number in range(200):
+        track(analytics, number, bad=True)
+    await asyncio.sleep(50)
+    assert len(gateway.asked) == 25  # 2 * 8 + 8 are allowed, one more is too many
+    assert analytics.statistics().rejected == 0
+    await asyncio.sleep(50)
+    assert len(gateway.asked) == 25 + 399
+    assert analytics.statistics().rejected == 200
+    track(analytics, 200)
+    await asyncio.sleep(1)
+    assert gateway.arrived() == [200]
+    assert analytics.statistics().stopped == ""
+    await analytics.shutdown()
+
+
+async def test_a_lane_that_stood_still_has_to_earn_its_trust_again() -> None:
+    """What has delivered may be searched far; once it was stopped, it may be no more."""
+    gateway = Gateway(lambda asked: YES if asked.numbers == [0] else REFUSED)
+    analytics = client(gateway, flush_at=1)
+    track(analytics, 0)
+    await asyncio.sleep(1)
+    for number in range(1, 501):
+        track(analytics, number)
+    await asyncio.sleep(1)
+    requests = [len(gateway.asked)]
+    for _ in range(2):
+        await asyncio.sleep(61 * 2 ** (len(requests) - 1))
+        requests.append(len(gateway.asked))
+    first, second, third = requests[0] - 1, requests[1] - requests[0], requests[2] - requests[1]
+    assert (first, second, third) == (251, 27, 27)
+    await analytics.shutdown(0)
+
+
+async def test_standing_still_is_no_attempt() -> None:
+    """Three refused keys, then an outage: that has all its retries."""
+    wrong = Act(status=401)
+    gateway = Gateway(in_turn(wrong, wrong, wrong, then=DOWN))
+    analytics = client(gateway, flush_at=1, max_retries=2)
+    track(analytics, 1)
+    await asyncio.sleep(2_000)
+    (letter,) = [letter async for letter in analytics.dead_letters()]
+    assert (letter.state, letter.attempts, letter.status) == ("dead", 3, 503)
+    assert len(gateway.asked) == 6
     await analytics.shutdown()

@@ -121,6 +121,7 @@ async def test_a_line_has_the_numbers_of_its_lane(
     scripts = {host: in_turn(*acts) for host in ("here", "there")}
     gateway = Gateway(lambda asked: scripts[asked.host](asked))
     analytics, _ = attentive(gateway, max_retries=1)
+    await asyncio.sleep(1_000)  # what is told are spans of time, not moments
     for number in range(3):
         track(analytics, number, bad=number < bad)
     await asyncio.sleep(200)
@@ -157,15 +158,20 @@ async def test_what_a_full_queue_drops_is_told_with_its_reason_and_its_lane(
 async def test_a_lane_that_stood_still_says_that_it_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Once, and not after a mere failure."""
-    gateway = Gateway(in_turn(DOWN, YES, WRONG_KEY, WRONG_KEY, YES, YES))
-    analytics = client(gateway, flush_at=1)
+    """Each once, and not after a mere failure."""
+    acts = [DOWN, YES, WRONG_KEY, WRONG_KEY, YES, YES]
+    scripts = {host: in_turn(*acts) for host in ("here", "there")}
+    analytics, _ = attentive(Gateway(lambda asked: scripts[asked.host](asked)))
     with caplog.at_level(logging.INFO, "asyncsdk"):
         for number in range(4):
             track(analytics, number)
             await asyncio.sleep(300)
-    said = [record for record in caplog.records if "here: delivers again" in record.getMessage()]
-    assert [record.levelno for record in said] == [logging.INFO]
+    said = [record for record in caplog.records if "delivers again" in record.getMessage()]
+    assert [record.levelno for record in said] == [logging.INFO] * 2
+    assert {record.getMessage() for record in said} == {
+        "asyncsdk: here: delivers again",
+        "asyncsdk: there: delivers again",
+    }
     stops = [record for record in caplog.records if "HTTP 401" in record.getMessage()]
     assert {record.levelno for record in stops} == {logging.ERROR}
     await analytics.shutdown()
@@ -207,3 +213,40 @@ async def test_a_receipt_says_in_the_servers_words_why() -> None:
     assert str(here.error) == f"here: {here.reason}"
     assert str(there.error) == f"there: {there.reason}"
     await analytics.shutdown()
+
+
+async def test_the_counters_of_requests_are_exact() -> None:
+    """Requests, those sent again, and those that failed: each failure counts, a stop is one."""
+    gateway = Gateway(in_turn(DOWN, RESET, WRONG_KEY, WRONG_KEY, YES, DOWN, YES))
+    analytics = client(gateway, flush_at=1, gzip=False)
+    track(analytics, 1)
+    await asyncio.sleep(1_000)
+    track(analytics, 2)
+    await asyncio.sleep(1_000)
+    counts = analytics.statistics()
+    assert (counts.requests, counts.retries, counts.failures) == (7, 5, 5)
+    assert counts.bytes_sent == sum(gateway.sizes)
+    await analytics.shutdown()
+
+
+@pytest.mark.parametrize("base", [0.125, 0.5, 2.0])
+async def test_a_retry_is_told_with_its_pause(base: float) -> None:
+    """However short it is."""
+    gateway = Gateway(in_turn(DOWN))
+    analytics, told = attentive(gateway, retry_base=base)
+    for number in range(3):
+        track(analytics, number)
+    await asyncio.sleep(10)
+    assert [facts["pause"] for kind, facts in told if kind == "retry"] == [base]
+    await analytics.shutdown()
+
+
+async def test_a_flush_says_of_each_lane_what_went_wrong() -> None:
+    """By its name; the lane that delivers has nothing to say."""
+    gateway = Gateway(lambda asked: DOWN if asked.host == "there" else YES)
+    analytics, _ = attentive(gateway)
+    for number in range(3):
+        track(analytics, number)
+    result = await analytics.flush(5)
+    assert [str(error) for error in result.errors] == ["there: HTTP 503"]
+    await analytics.shutdown(0)
