@@ -161,7 +161,7 @@ async def test_the_last_hunt_goes_to_its_end() -> None:
     assert len(gateway.asked) == 25 + 399
     assert analytics.statistics().rejected == 200
     track(analytics, 200)
-    await asyncio.sleep(1)
+    await asyncio.sleep(11)
     assert gateway.arrived() == [200]
     assert analytics.statistics().stopped == ""
     await analytics.shutdown()
