@@ -14,7 +14,16 @@ from typing import Any, Unpack
 import pytest
 from msgspec import Struct
 
-from asyncsdk import AnalyticsError, AsyncAnalytics, MemoryStore, Message, RudderStack, Segment
+from asyncsdk import (
+    AnalyticsError,
+    AsyncAnalytics,
+    GetFluxly,
+    Inslytic,
+    MemoryStore,
+    Message,
+    RudderStack,
+    Segment,
+)
 from asyncsdk.client.settings import Options
 from asyncsdk.seams import Batch, DeadLetter, Encoded, HttpRequest, HttpResponse, Lease, Progress
 from tests.promises.children import LOOPS, WHOLE_WAY, run
@@ -27,6 +36,7 @@ pytestmark = WHOLE_WAY
 KEY = "planted-key-of-secrecy"
 BASIC = base64.b64encode(f"{KEY}:".encode()).decode()
 QUOTE = f'{{"error": "{EMAIL} {WORD}", "key": "{KEY}", "header": "{BASIC}"}}'
+REJECTION = f'{{"index": 0, "error": "{EMAIL}", "detail": "{KEY} {BASIC} {WORD}"}}'
 HEADER = f"X-Quote: {KEY} {BASIC} {EMAIL} {WORD}"
 SECRET = f"{KEY} {BASIC} {EMAIL} {WORD}"
 
@@ -51,6 +61,7 @@ TROUBLES: dict[str, Trouble] = {
     "503": status(503),
     "a redirect": status(307, f"Location: http://127.0.0.1:9/{WORD}/{KEY}"),
     "a login page": Trouble(answer(200, QUOTE.encode(), HEADER, "Content-Type: text/html")),
+    "a rejection": Trouble(answer(202, f'{{"errors": [{REJECTION}]}}'.encode()), quotes=True),
     "a yes": Trouble(answer(200, QUOTE.encode(), HEADER)),
     "half an answer": Trouble(raw(head(503, HEADER, length=9_000) + QUOTE.encode())),
     "a bad header": Trouble(raw(f"HTTP/1.1 503 {SECRET}\r\n{HEADER}\0: x\r\n\r\n".encode())),
@@ -119,7 +130,7 @@ def redactor(message: Message) -> Message:
 
 
 def make(url: str, **options: Unpack[Options]) -> AsyncAnalytics:
-    """Make a client of two lanes, one of which crashes once, with hooks that all fail."""
+    """Make a client of all systems, with a lane that crashes once and hooks that all fail."""
     Moody.moods = [RuntimeError(SECRET)]
     settings: Options = {
         "flush_interval": 0.01,
@@ -137,7 +148,11 @@ def make(url: str, **options: Unpack[Options]) -> AsyncAnalytics:
         **options,
     }
     return AsyncAnalytics(
-        Moody(KEY, url, name="rudder"), Segment(KEY, host=url, name="segment"), **settings
+        Moody(KEY, url, name="rudder"),
+        Segment(KEY, host=url, name="segment"),
+        GetFluxly(KEY, api_host=url, name="fluxly"),
+        Inslytic(KEY, endpoint=url, name="inslytic"),
+        **settings,
     )
 
 
@@ -184,7 +199,11 @@ async def live(analytics: AsyncAnalytics, shown: Shown) -> None:
     """Call with planted arguments until the queue is full, wait, read, replay, end."""
     # The name of a value that JSON cannot carry is said on purpose: it is a plain one here.
     facts = {"email": EMAIL, WORD: {EMAIL: WORD}, "odd": object(), "some": {1, EMAIL}}
-    receipts = [analytics.identify(EMAIL, traits=facts), analytics.page(WORD, user_id=EMAIL)]
+    receipts = [
+        analytics.identify(EMAIL, traits=facts),
+        analytics.page(WORD, user_id=EMAIL),
+        analytics.alias(previous_id=WORD, user_id=EMAIL),
+    ]
     make_mistakes(analytics, shown)
     for number in range(40):
         try:
@@ -270,6 +289,8 @@ def test_what_seams_hand_on_shows_sizes() -> None:
         HttpResponse(status=400, headers={"x": KEY}, body=data),
         RudderStack(KEY, "https://x"),
         Segment(KEY),
+        GetFluxly(KEY),
+        Inslytic(KEY),
     )
     assert planted_in(*shown.ours) == []
 
