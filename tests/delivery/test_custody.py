@@ -18,7 +18,7 @@ class Counter:
 
     def __init__(self, *sizes: int) -> None:
         self.budget = Budget(1_000_000)
-        self.door = Door(LaneOptions(flush_at=1_000), ROOM, self.budget, lambda _: None)
+        self.door = Door(LaneOptions(flush_at=1_000), {"batch": ROOM}, self.budget, lambda _: None)
         self.custody = Custody(self.door)
         self.places: list[Place] = []
         self.chunks: list[Chunk] = []

@@ -93,7 +93,7 @@ async def test_of_several_batches_together_each_has_its_own_age() -> None:
             (99.0, [(0, 1)]),
         ]
     ):
-        chunk = Chunk("batch", now - age, 1)
+        chunk = Chunk("batch", now - age, made.room)
         chunk.events = [b"x"] * 4
         chunk.fates.size = chunk.fates.open = 4
         leases.append(lease(made.custody.form([chunk], f"b{number}"), open_ranges))
