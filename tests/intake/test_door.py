@@ -360,9 +360,9 @@ def test_the_dead_come_back_at_the_end_under_their_key() -> None:
     assert [(chunk.key, chunk.size) for chunk in way.chunks()] == [("", 10), ("key-1", 3)]
     assert (way.door.ledger.accepted, way.door.ledger.replayed, way.door.held_events) == (3, 2, 3)
     assert (way.door.held_bytes, way.budget.used) == (13, 13)
-    way.door.readmit("pages", [b"c"], "key-2")
+    way.door.readmit("alias", [b"c"], "key-2")
     (chunk,) = way.chunks()
-    assert (chunk.route, chunk.key, chunk.overhead) == ("pages", "key-2", WIDE.event_overhead)
+    assert (chunk.route, chunk.key, chunk.overhead) == ("alias", "key-2", ALONE.event_overhead)
     assert (way.door.ledger.accepted, way.door.ledger.replayed, way.door.held_events) == (4, 3, 4)
     assert way.door.drop_all(dropped("shutdown")) == 4
 
