@@ -24,6 +24,8 @@ from asyncsdk.wire.gzip import find_gzip, gunzip
 
 #: Seconds between looks at whether anything has moved.
 _LOOK = 1.0
+#: Chunks that are folded already and are passed by in one step of the loop.
+_PASSED_AT_ONCE = 500
 
 
 class Chunk:
@@ -140,11 +142,12 @@ class Backlog(asyncio.Queue[Chunk]):
 
     def _fold_next(self, loop: asyncio.AbstractEventLoop, chunks: deque[Chunk]) -> None:
         """Fold one stretch in this step of the loop, and the others in the steps that follow."""
-        while chunks:
+        for _ in range(min(len(chunks), _PASSED_AT_ONCE)):
             if chunks[0].fold():
-                loop.call_soon(self._fold_next, loop, chunks)
-                return
+                break
             chunks.popleft()
+        if chunks:
+            loop.call_soon(self._fold_next, loop, chunks)
 
     def ahead(self, size: int) -> Iterator[Chunk]:
         """Iterate over the first chunks, as they are now, that hold *size* bytes together."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 
 from asyncsdk.backlog import Backlog, Chunk
@@ -50,8 +51,9 @@ class Door:
         self._max_events = options.max_queue_events
         self._max_bytes = options.max_queue_bytes
         self._oldest_goes = options.overflow == "drop_oldest"
-        # This is all that changes; the owner's loop writes it, other threads only append to
-        # `_left` and add to `left_bytes`, an estimate that every drain corrects.
+        # This is all that changes; the owner's loop writes it, other threads append to `left` and add
+        # to `left_bytes`, an estimate that an empty `left` sets right. Whoever finds the door shut
+        # takes out again what lies there.
         self.ledger: Ledger = Ledger()
         self.held_events: int = 0
         self.held_bytes: int = 0
@@ -75,7 +77,11 @@ class Door:
         waiting, self.queue = self.queue, Backlog(loop)
         waiting.close()
         while not waiting.empty():
-            self.queue.put_nowait(waiting.get_nowait())
+            chunk = waiting.get_nowait()
+            chunk.opened = chunk.opened or loop.time()
+            self.queue.put_nowait(chunk)
+        if self._chunk is not None:
+            self._chunk.opened = self._chunk.opened or loop.time()
         self._loop = loop
         self._claimed = True
         self._shut = ""
@@ -331,6 +337,13 @@ class Door:
         if self._shut:
             # The client was closed between its look and ours: nobody else will come for this.
             self.turn_away_left(self._shut)
+
+    def soon(self, work: Callable[[], object]) -> None:
+        """Do *work* on the owner's loop, if there is one; from any thread."""
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # it was closed meanwhile
+                loop.call_soon_threadsafe(work)
 
     @property
     def unclaimed(self) -> bool:

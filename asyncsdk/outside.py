@@ -88,7 +88,7 @@ class Outside:
         self._now = _Millisecond(-1, "", count().__next__, "")
 
     def _turn(self, ms: int) -> _Millisecond:
-        if 0 < self._now.ms - ms < _SMALL_STEP_MS:
+        if 0 <= self._now.ms - ms < _SMALL_STEP_MS:  # or another thread has just turned it
             return self._now
         bits = self._random.getrandbits
         seconds, rest = divmod(ms, 1000)

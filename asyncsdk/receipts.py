@@ -254,7 +254,7 @@ class LaneStatistics(Struct, frozen=True, kw_only=True):
     """Counters and gauges of one destination, or of all in sum.
 
     ``accepted + taken == delivered + rejected + dead + dropped + stored + pending`` at every
-    moment.
+    moment, as the client's loop sees it; a look from another thread may fall between two of them.
 
     Attributes:
         accepted: Events taken from calls that returned a receipt.

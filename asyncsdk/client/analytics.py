@@ -12,7 +12,7 @@ from typing import Unpack
 from asyncsdk.client.binding import Binding
 from asyncsdk.client.checking import Bound
 from asyncsdk.client.directing import Directed
-from asyncsdk.client.house import House
+from asyncsdk.client.house import House, check_shape
 from asyncsdk.client.leaving import Leaving
 from asyncsdk.client.posting import let_in
 from asyncsdk.client.running import Runner
@@ -202,7 +202,8 @@ class AsyncAnalytics(Saying):
             destinations: Names of the client's destinations, or destinations.
 
         Raises:
-            ConfigurationError: None is given, or the client has none of that name.
+            ConfigurationError: None is given, one is no destination, or the client has none of that
+                name. The calls of the view raise it if another destination has the name of one.
         """
         return Directed(self, self._shared, self._runner, self._house, destinations)
 
@@ -249,7 +250,7 @@ class AsyncAnalytics(Saying):
                 for one in allowed:
                     let_in(lane, one, owner=owner)
                 released += len(allowed)
-                self._runner.soon(room.changed.ring)
+                lane.tell_held()
         return released
 
     # Dead letters.
@@ -315,12 +316,8 @@ def _check_destinations(destinations: tuple[Destination, ...]) -> None:
         raise ConfigurationError("destinations: at least one is needed, such as RudderStack(…)")
     names: set[str] = set()
     for destination in destinations:
-        name = getattr(destination, "name", None)
-        if name is None or not callable(getattr(destination, "encode", None)):
-            raise ConfigurationError(
-                f"destinations: {type(destination).__name__} is none; give RudderStack(…), "
-                "Segment(…) or an object with the methods of Destination"
-            )
+        check_shape(destination)
+        name = destination.name
         if name in names:
             raise ConfigurationError(
                 f"destinations: two are named {name}; give one of them another name="

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from asyncsdk.client.gate import Call
-from asyncsdk.client.house import House
+from asyncsdk.client.house import House, check_shape
 from asyncsdk.client.running import Runner
 from asyncsdk.client.saying import Saying, Shared
 from asyncsdk.errors import ConfigurationError
@@ -31,11 +31,16 @@ class Directed(Saying):
         self._wanted = [
             house.find(one).destination if isinstance(one, str) else one for one in wanted
         ]
+        for one in self._wanted:
+            check_shape(one)
         super().__init__(shared, (), runner)
 
     def _say(self, call: Call, given: dict[str, Any]) -> Receipt:
         # Each time: lanes of others end when nobody uses them, and are made anew.
-        lanes = [self._house.lane_of(one, self._runner.adopt) for one in self._wanted]
+        closed = self._runner.closed
+        lanes = [
+            self._house.lane_of(one, self._runner.adopt, closed=closed) for one in self._wanted
+        ]
         if lanes != self._lanes:
             self._go_to(lanes)
         return super()._say(call, given)

@@ -101,10 +101,7 @@ ALIAS = _call("alias", ("previous_id", "traits"))
 
 
 def read_usual(call: Call, given: Mapping[str, Any], message_id: str, now: str) -> Message | None:
-    """Return the message of what a call was *given*, or None if something in it is not usual.
-
-    What is not usual is not wrong: it goes the careful way, which also has the words for mistakes.
-    """
+    """Return the message of what a call was *given*, or None if something in it is not usual."""
     if not call.usual.issuperset(given):
         return None
     try:

@@ -16,6 +16,20 @@ from asyncsdk.receipts import LaneStatistics, Statistics, add_up
 from asyncsdk.seams import Destination
 
 
+def check_shape(destination: object) -> None:
+    """Refuse what is no destination.
+
+    Raises:
+        ConfigurationError: It has no name, or does not encode.
+    """
+    named = getattr(destination, "name", None) is not None
+    if not named or not callable(getattr(destination, "encode", None)):
+        raise ConfigurationError(
+            f"destinations: {type(destination).__name__} is none; give RudderStack(…), "
+            "Segment(…) or an object with the methods of Destination"
+        )
+
+
 class House:
     """Keep the lanes of one client.
 
@@ -54,8 +68,12 @@ class House:
         names = ", ".join(lane.name for lane in self.own)
         raise ConfigurationError(f"to({name!r}): no destination has that name; there are {names}")
 
-    def lane_of(self, destination: Destination, adopt: Callable[[Lane], None]) -> Lane:
+    def lane_of(
+        self, destination: Destination, adopt: Callable[[Lane], None], *, closed: bool
+    ) -> Lane:
         """Return the lane of *destination*; a new one is made known to *adopt*.
+
+        Once the client is *closed* nobody would end a new one: it is the caller's alone.
 
         Raises:
             ConfigurationError: Another destination has its name.
@@ -64,6 +82,8 @@ class House:
             lane = self._by_name.get(destination.name)
             if lane is None:
                 lane = self._make(destination)
+                if closed:
+                    return lane
                 self._by_name[lane.name] = lane
                 self._lanes = (*self._lanes, lane)
                 adopt(lane)
@@ -97,6 +117,8 @@ class House:
     def after_fork(self) -> None:
         """Start clean in a forked child, with the lanes that are there."""
         self._lock = threading.RLock()
+        self._used.clear()
+        self._past = LaneStatistics()
         for lane in self._lanes:
             lane.after_fork()
 

@@ -1,7 +1,6 @@
 """Posting: a checked Message goes through hooks and encoding to the doors of its lanes.
 
-Everything here runs in the caller's thread, before the call returns: nothing the caller passed is
-kept, and nothing of it is written to.
+Steps of the way of a call that `saying` puts in their order.
 """
 
 from __future__ import annotations

@@ -155,16 +155,17 @@ class Runner:
     def adopt(self, lane: Lane) -> None:
         """Let the run that is under way take one more *lane*; the next one does it by itself."""
         run = self._run
-        if run is not None and not run.ended:
-            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
-                run.loop.call_soon_threadsafe(run.add, lane)
+        if run is None or run.ended:
+            return
+        if running_loop() is run.loop:
+            run.add(lane)
+            return
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            run.loop.call_soon_threadsafe(run.add, lane)
 
-    def soon(self, work: Callable[[], object]) -> None:
-        """Do *work* on the client's loop, if it runs; from any thread."""
-        loop = self.where
-        if loop is not None:
-            with contextlib.suppress(RuntimeError):  # it was closed meanwhile
-                loop.call_soon_threadsafe(work)
+    def stands_still(self) -> bool:
+        """Say whether a lane stands still, and so may fill what all lanes share for hours."""
+        return any(lane.pace.stopped for lane in self._lanes)
 
     def _run_ended(self, run: Run) -> None:
         """Own the doors no more: calls leave their events, and the next one opens a run."""

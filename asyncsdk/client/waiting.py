@@ -11,6 +11,8 @@ from asyncsdk.receipts import AWAITS_CONSENT, PENDING, Place, State
 
 #: Seconds between looks at a queue that was too full to go on.
 _CROWDED_LOOK = 0.005
+#: Seconds between looks at the age of an event that is held for consent.
+_HELD_LOOK = 1.0
 
 
 class Desk:
@@ -42,7 +44,7 @@ class Desk:
     def _crowded(self) -> bool:
         """Whether a producer should wait; not for a lane that may stand still for hours."""
         running = [lane for lane in self._lanes if not lane.pace.stopped]
-        if len(running) == len(self._lanes) and running[0].door.budget_crowded:
+        if running and running[0].door.budget_crowded and not self._runner.stands_still():
             return True
         return any(lane.door.crowded for lane in running)
 
@@ -63,8 +65,9 @@ class Desk:
     async def _wait(self, place: Place) -> None:
         """Wait until *place* is settled, or was given to its lane's door."""
         while place.outcome is AWAITS_CONSENT and place.fates is None:
-            room = next(lane.waiting_room for lane in self._lanes if lane.name == place.lane)
-            await room.changed.wait()
+            lane = next(lane for lane in self._lanes if lane.name == place.lane)
+            await lane.waiting_room.changed.wait(_HELD_LOOK)
+            lane.let_go(lane.waiting_room.take_old())
         while place.fates is not None and not _settled(place):
             await place.fates.moved()
 

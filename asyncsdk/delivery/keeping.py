@@ -205,7 +205,7 @@ class Run:
             done, _ = await asyncio.wait(
                 {news, store, *lanes}, timeout=self._pause(), return_when=asyncio.FIRST_COMPLETED
             )
-            self._end_idle_lanes(lanes)
+            self._end_idle_lanes(group, lanes)
             # Somebody cancelled a task of ours alone; what it had in hand is still leased.
             for task in [task for task in lanes if task in done]:
                 del lanes[task]
@@ -233,7 +233,9 @@ class Run:
             if lane not in running:
                 lanes[group.create_task(lane.run(), name=f"asyncsdk {lane.name}")] = lane
 
-    def _end_idle_lanes(self, lanes: dict[asyncio.Task[None], Lane]) -> None:
+    def _end_idle_lanes(
+        self, group: asyncio.TaskGroup, lanes: dict[asyncio.Task[None], Lane]
+    ) -> None:
         if not self._house.has_guests() or self.loop.time() < self._next_look:
             return
         self._next_look = self.loop.time() + self._house.look
@@ -242,7 +244,7 @@ class Run:
             lane = lanes.pop(task)
             self._lanes.remove(lane)
             lane.door.unbind()
-            task.cancel()
+            group.create_task(_end(task, lane), name=f"asyncsdk {lane.name} end")
 
     async def _start_store(self, group: asyncio.TaskGroup) -> asyncio.Task[None]:
         """Start the store's task and wait until it is ready, or has ended."""
@@ -319,10 +321,18 @@ class Run:
             self.dropped += lane.abandon("shutdown")
 
 
+async def _end(task: asyncio.Task[None], lane: Lane) -> None:
+    """End a lane that nobody uses, and what the store keeps for it."""
+    task.cancel()
+    await asyncio.wait([task])
+    with suppress(Exception):  # a store may fail in any way; nothing waits there
+        await lane.store.retire(lane.name)
+
+
 async def _load() -> None:
     """Load what anyio would load in our first step: 10 ms of the host's loop (measured)."""
     if _BACKEND not in sys.modules:
-        with suppress(ImportError):
+        with suppress(ImportError, RuntimeError):  # at the exit no thread can be started any more
             await beside(importlib.import_module, _BACKEND)
 
 

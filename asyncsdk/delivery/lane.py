@@ -92,7 +92,7 @@ class Lane:
             age=self.options.max_held_age,
             clock=self.outside.monotonic,
         )
-        # This is all that changes, with the five above; the lane's loop writes it.
+        # This is all that changes, with all of the above; the lane's loop writes it.
         self.pace: Pace = Pace(width=self.options.concurrency)
         self.trusted: bool = False  # it has delivered since it last stood still
         self.last_error: DeliveryError | None = None
@@ -415,6 +415,11 @@ class Lane:
             self.ledger.turn_away("consent")
         if held:
             self.reporter.drop(self.name, "consent", len(held))
+            self.tell_held()
+
+    def tell_held(self) -> None:
+        """Wake whoever waits for an event that was held for consent; any thread."""
+        self.door.soon(self.waiting_room.changed.ring)
 
     def replay(self, letters: list[DeadLetter]) -> list[DeadLetter]:
         """Take dead *letters* back to the end of the queue; return those that do not fit.

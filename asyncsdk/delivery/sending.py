@@ -269,12 +269,14 @@ async def _reject(lane: Lane, guilty: Parcel, verdict: Verdict, attempts: int) -
 
 
 async def _expire(lane: Lane, parcel: Parcel, step: Step, verdict: Verdict, attempts: int) -> Step:
-    """Bury what has passed `max_age`; return the step for the rest."""
+    """Bury what would go again but has passed `max_age`; return the step for the rest."""
     old = lane.expired(parcel)
-    if not old:
+    going = [piece for ranges in step.parcels for piece in ranges]
+    late = _less(going, _less(going, old))
+    if not late:
         return step
-    await _bury(lane, parcel.slice(old), verdict, attempts)
-    rest = [ranges for ranges in (_less(ranges, old) for ranges in step.parcels) if ranges]
+    await _bury(lane, parcel.slice(late), verdict, attempts)
+    rest = [ranges for ranges in (_less(ranges, late) for ranges in step.parcels) if ranges]
     return structs.replace(step, parcels=rest)
 
 

@@ -118,6 +118,19 @@ async def test_what_is_held_is_bounded_in_number() -> None:
         assert analytics.statistics().dropped_reasons == {"consent": 3}
 
 
+async def test_whoever_waits_for_an_event_that_is_let_go_hears_of_it() -> None:
+    """Because another one takes its place, or because its time is over."""
+    few = Delivery(consent=["ads"], without_consent="hold", max_held_events=1, max_held_age=0.2)
+    asks = RudderStack("K", "http://127.0.0.1:9", name="asks", delivery=few)
+    async with AsyncAnalytics(asks) as analytics:
+        first = analytics.track("First", user_id="u")
+        waiting = asyncio.create_task(first.delivered(10))
+        await asyncio.sleep(0)
+        second = analytics.track("Second", user_id="u")
+        assert (await waiting).reason == "consent"
+        assert (await second.delivered(10)).reason == "consent"
+
+
 def test_what_is_held_is_bounded_in_age() -> None:
     """It goes when somebody comes by after its time."""
     late = Delivery(consent=["ads"], without_consent="hold", max_held_age=0.0)

@@ -7,12 +7,19 @@ import threading
 
 import pytest
 
-from asyncsdk import AsyncAnalytics, ConfigurationError, Delivery, RudderStack, Segment
+from asyncsdk import (
+    AsyncAnalytics,
+    ConfigurationError,
+    Delivery,
+    MemoryStore,
+    RudderStack,
+    Segment,
+)
 from asyncsdk.collector import Collector
 from asyncsdk.receipts import State
 from asyncsdk.testing import VirtualTimeLoop
 from tests.street.walking import adds_up
-from tests.testing.scripted import DOWN, Gateway, destination, track
+from tests.testing.scripted import DOWN, YES, Act, Gateway, destination, in_turn, track
 
 
 def tenant(collector: Collector, number: int) -> RudderStack:
@@ -106,6 +113,8 @@ def test_a_lane_that_nobody_uses_ends_and_its_counts_stay_in_the_sum() -> None:
         assert (total.accepted, total.delivered, total.destinations["guest"].delivered) == (4, 4, 1)
         assert gateway.arrived("guest") == [0, 1, 2, 3]
         await analytics.shutdown()
+        analytics._runner.after_fork()  # a child has counts of its own
+        assert analytics.statistics().delivered == 0
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         runner.run(main())
@@ -183,11 +192,84 @@ async def test_a_view_keeps_its_client_and_shares_what_is_bound() -> None:
         await view._runner.shutdown(None, for_good=True)
 
 
+def test_the_first_events_of_a_tenant_are_as_young_as_they_are() -> None:
+    """A lane made in the same breath as its first call knows the time: nothing is too old yet."""
+
+    async def main() -> None:
+        gateway = Gateway(in_turn(DOWN))
+        analytics = AsyncAnalytics(
+            destination("own"), transport=gateway, jitter=0.0, max_age=3_600.0, flush_at=1
+        )
+        await asyncio.sleep(10_000)
+        receipt = analytics.to(destination("guest")).track("S", user_id="u", properties={"n": 1})
+        await receipt.delivered(100)
+        assert gateway.arrived("guest") == [1]
+        await analytics.shutdown()
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(main())
+
+
+def test_a_lane_that_ends_leaves_nothing_in_the_store() -> None:
+    """However many tenants come and go."""
+
+    async def main() -> None:
+        store = MemoryStore()
+        analytics = AsyncAnalytics(destination("own"), transport=Gateway(), store=store)
+        for number in range(20):
+            view = analytics.to(destination(f"guest-{number}"))
+            view.track("S", user_id="u", properties={"n": number})
+        await analytics.flush()
+        assert len(store._shelves) >= 20
+        await asyncio.sleep(100)
+        assert set(store._shelves) <= {"own"}
+        await analytics.shutdown()
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(main())
+
+
+async def test_a_client_that_is_closed_keeps_no_new_lane() -> None:
+    """Nobody would end it; the call is dropped as every call is then."""
+    async with AsyncAnalytics(RudderStack("K", "http://127.0.0.1:9", name="own")) as analytics:
+        pass
+    for number in range(5):
+        receipt = analytics.to(RudderStack(f"K{number}", "http://127.0.0.1:9")).track(
+            "S", user_id="u"
+        )
+        assert receipt.state is State.DROPPED
+    assert len(analytics._house.lanes) == 1
+
+
+def test_a_producer_is_not_held_back_by_lanes_that_stand_still() -> None:
+    """They may do so for hours, and fill what all lanes share."""
+
+    async def main() -> None:
+        gateway = Gateway(lambda asked: Act(status=401) if asked.host == "own" else YES)
+        analytics = AsyncAnalytics(
+            destination("own"), transport=gateway, flush_at=1, max_total_bytes=10_000
+        )
+        for number in range(12):
+            track(analytics, number)
+            await asyncio.sleep(1)
+        while analytics.statistics().queue_bytes * 4 < 10_000 * 3:
+            analytics.track("Fill", user_id="u", properties={"n": 0, "text": "x" * 500})
+        async with asyncio.timeout(1):
+            view = analytics.to(destination("well"))
+            await view.track("S", user_id="u", properties={"n": 99})
+        await analytics.shutdown(0)
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(main())
+
+
 def test_what_cannot_be_meant_is_said_at_once() -> None:
     """No destination, an unknown name, and a name that means two."""
     analytics = AsyncAnalytics(RudderStack("K", "https://a.example", name="a"))
     with pytest.raises(ConfigurationError, match="a name or a destination is needed"):
         analytics.to()
+    with pytest.raises(ConfigurationError, match="int is none"):
+        analytics.to(42)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="no destination has that name; there are a"):
         analytics.to("b")
     other = RudderStack("K2", "https://b.example", name="a", delivery=Delivery(flush_at=1))

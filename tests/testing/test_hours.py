@@ -3,13 +3,15 @@
 import asyncio
 import time
 from collections import Counter
+from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 
 import pytest
 
-from asyncsdk import AsyncAnalytics, DeliveryError
+from asyncsdk import AsyncAnalytics, DeliveryError, RudderStack
 from asyncsdk.receipts import Receipt, State
+from asyncsdk.seams import Fate, HttpResponse, Verdict
 from tests.testing.scripted import (
     DOWN,
     HANGS,
@@ -437,4 +439,42 @@ async def test_hours_cost_a_moment_of_real_time() -> None:
     assert (await analytics.flush(11 * HOUR)).delivered == 1
     assert len(gateway.asked) == pytest.approx(1_200, abs=10)
     assert time.monotonic() - began < 10.0
+    await analytics.shutdown()
+
+
+# What happens when an answer takes some events and wants others again?
+
+
+@dataclass(frozen=True)
+class Half(RudderStack):
+    """A system that says of each event how it fares: of 207, the first one arrived."""
+
+    def judge(self, route: str, response: HttpResponse, count: int) -> Verdict:
+        """Say what *response* means."""
+        if response.status == 207:
+            return Verdict(fate=Fate.AGAIN, status=207, but={0: Fate.DELIVERED})
+        return super().judge(route, response, count)
+
+
+async def test_what_an_answer_has_taken_is_not_buried_for_its_age() -> None:
+    """An event has one end: delivered, though it is older than what may go again."""
+    gateway = Gateway(in_turn(Act(after=50.0), YES, YES, Act(status=207)))
+    analytics = AsyncAnalytics(
+        Half("a-key-of-virtual-time", "https://here", name="here"),
+        transport=gateway,
+        jitter=0.0,
+        flush_at=1,
+        max_age=20.0,
+        timeout=0,
+    )
+    receipts = [track(analytics, 0)]
+    for number in (1, 2, 3):  # in the store, in the writer's hands, waiting
+        await asyncio.sleep(1)
+        receipts.append(track(analytics, number))
+    await asyncio.sleep(42)
+    receipts.append(track(analytics, 4))  # young, in one batch with the old one before it
+    await asyncio.sleep(30)
+    assert [receipt.state for receipt in receipts] == [State.DELIVERED] * 5
+    total = analytics.statistics()
+    assert (total.accepted, total.delivered, total.dead, total.pending) == (5, 5, 0, 0)
     await analytics.shutdown()
