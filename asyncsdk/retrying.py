@@ -197,7 +197,7 @@ def decide(verdict: Verdict, count: int, *, attempts: int, max_retries: int) -> 
     if verdict.fate is Fate.STOP:
         return structs.replace(step, move=Move.STOP)
     if verdict.fate is Fate.SPLIT:
-        return _parts(step, again, named=bool(verdict.but))
+        return _parts(step, count)
     move = Move.SPENT if attempts > max_retries else Move.PAUSE
     return structs.replace(step, move=move)
 
@@ -231,28 +231,15 @@ def _of(stretches: Sequence[tuple[Range, Fate]], *fates: Fate) -> list[Range]:
     return ranges
 
 
-def _parts(step: Step, again: Sequence[Range], *, named: bool) -> Step:
+def _parts(step: Step, count: int) -> Step:
     """Send the innocent again at once if the server named the guilty, else look for them."""
-    if named and (step.rejected or step.delivered):
+    if step.rejected or step.delivered:
         return step
-    count = sum(stop - start for start, stop in again)
+    # Nobody was named, so it is all of them.
     if count == 1:
-        return structs.replace(step, rejected=[*step.rejected, *again], parcels=())
-    return structs.replace(step, parcels=_cut(again, count // 2), split=True)
-
-
-def _cut(ranges: Sequence[Range], count: int) -> tuple[list[Range], list[Range]]:
-    """Return the first *count* indexes of *ranges*, and the rest."""
-    front: list[Range] = []
-    back: list[Range] = []
-    for start, stop in ranges:
-        middle = min(stop, start + count)
-        count -= middle - start
-        if start < middle:
-            front.append((start, middle))
-        if middle < stop:
-            back.append((middle, stop))
-    return front, back
+        return structs.replace(step, rejected=[(0, 1)], parcels=())
+    half = count // 2
+    return structs.replace(step, parcels=[[(0, half)], [(half, count)]], split=True)
 
 
 def refusals_allowed(count: int, *, trusted: bool) -> int:
