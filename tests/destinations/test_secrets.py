@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import logging
@@ -51,6 +52,15 @@ def test_a_long_key_shows_its_end() -> None:
         "***",
         "***",
     ]
+
+
+@pytest.mark.parametrize("end", ["***890", "***"])
+def test_what_repeats_a_key_shows_its_end_instead(end: str) -> None:
+    """In plain words and in the form of a header: enough to see which of two keys was meant."""
+    key = KEY if end == "***890" else SHORT
+    header = base64.b64encode(f"{key}:".encode()).decode()
+    text = f"unknown key {key}, sent as Basic {header}"
+    assert Secret(key).mask(text) == f"unknown key {end}, sent as Basic {end}"
 
 
 def test_the_key_is_there_for_who_asks() -> None:

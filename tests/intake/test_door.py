@@ -254,11 +254,33 @@ def test_draining_makes_room_where_the_oldest_go() -> None:
     assert (way.evicted, way.door.held_events) == ([1], 2)
 
 
-async def test_many_who_leave_wake_the_owner_once() -> None:
-    """One wake-up for all that lies there."""
+@pytest.mark.parametrize("options", [{"max_queue_bytes": 30}, {"budget": Budget(30)}])
+def test_draining_keeps_the_bounds_of_bytes_exactly(options: dict[str, Any]) -> None:
+    """With drop_oldest: what just fits pushes nobody out, a byte more one, and no more than that."""
+    for size, gone in ((10, 0), (11, 1), (20, 1), (21, 2)):
+        way = Doorway(flush_at=1, overflow="drop_oldest", **options)
+        old = way.admit(event(10), event(10))
+        new = Place("lane")
+        way.door.leave(event(size), new)
+        way.door.drain()
+        states = [place.look().state for place in (*old, new)]
+        assert states == [State.DROPPED] * gone + [State.PENDING] * (3 - gone), size
+        assert way.door.drop_all(dropped("shutdown")) == 3 - gone
+
+
+async def test_many_who_leave_wake_the_owner_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One wake-up for all that lies there, and another one for what comes after it."""
     way = Doorway(flush_at=1_000)
     loop = asyncio.get_running_loop()
     way.door.bind(loop)
+    wake_ups: list[Callable[[], None]] = []
+    wake = loop.call_soon_threadsafe
+
+    def count(callback: Callable[[], None]) -> asyncio.Handle:
+        wake_ups.append(callback)
+        return wake(callback)
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", count)
 
     def work() -> None:
         for _ in range(100):
@@ -271,6 +293,9 @@ async def test_many_who_leave_wake_the_owner_once() -> None:
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert way.door.held_events == 100
+    assert len(wake_ups) == 1
+    way.door.leave(event(), Place("lane"))
+    assert len(wake_ups) == 2
     way.door.unbind()
 
 

@@ -16,6 +16,7 @@ from asyncsdk.messages import (
     check_object,
     check_optional_text,
     check_text,
+    has_consent,
     properties_of,
 )
 
@@ -142,3 +143,24 @@ def test_a_message_is_plain_data() -> None:
     """A hook may make one by hand."""
     message = Message("track", "m-1", "2026-11-21T09:00:00.000Z", user_id="u", event="E")
     assert (message.type, message.message_id, message.properties) == ("track", "m-1", None)
+
+
+@pytest.mark.parametrize(
+    ("consent", "covers"),
+    [
+        (True, True),
+        (False, False),
+        (None, None),
+        ({}, None),
+        ({"ads": True}, None),
+        ({"ads": True, "statistics": True, "else": False}, True),
+        ({"ads": True, "statistics": False}, False),
+        ({"statistics": False}, False),
+    ],
+)
+def test_consent_covers_all_purposes_or_says_nothing(
+    consent: bool | dict[str, bool] | None,  # noqa: FBT001
+    covers: bool | None,  # noqa: FBT001
+) -> None:
+    """One no is a no; a purpose that nobody was asked for leaves it open."""
+    assert has_consent(consent, ("ads", "statistics")) is covers

@@ -314,6 +314,13 @@ def test_a_leaf_inside_an_object_is_named_with_its_path(value: object, path: str
     assert paths(clean({"v": value}, "p")[1]) == [(path, "complex")]
 
 
+def test_an_object_inside_another_is_no_circle() -> None:
+    """Three levels of different objects are three levels."""
+    plain, coerced = clean(Plain(x=Frugal(items=[Defined(x=1)])), "p")  # type: ignore[arg-type]
+    assert plain["x"]["items"] == [{"x": 1}]
+    assert coerced == []
+
+
 def test_an_object_that_contains_itself_is_cut_where_it_closes() -> None:
     """As a dict is."""
     node = Plain()
@@ -418,6 +425,11 @@ def test_a_key_that_resists_does_not_take_its_neighbours_with_it(key: object) ->
     plain, _ = clean({"good": 1, key: 2}, "p")
     assert plain["good"] == 1
     assert sorted(plain.values()) == [1, 2]
+
+
+def test_a_key_without_a_text_is_its_type() -> None:
+    """As a value is."""
+    assert clean({Silent(): 1}, "p")[0] == {"[Silent]": 1}
 
 
 def test_a_key_outside_the_calendar_does_not_take_its_neighbours_with_it() -> None:
