@@ -246,9 +246,12 @@ async def test_an_application_loaded_before_its_workers_are_forked(ending: str, 
             ended = await child.ended()
         assert (ended.code, ended.said) == (0, "")
         assert "[0, 0, 0]" in ended.out
-        counts = Counter(event.body["event"] for event in collector.events)
+        said = {(event.body["event"], event.message_id) for event in collector.events}
+        counts = Counter(name for name, _ in said)
         assert counts == {"master": 50, "worker 0": 200, "worker 1": 200, "worker 2": 200}
-        assert set(collector.message_ids().values()) == {1}
+        # A request that the end of asyncio.run cuts off goes again, with the same ids.
+        if ending == "closes":
+            assert set(collector.message_ids().values()) == {1}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are different there")
