@@ -23,6 +23,9 @@ _LIMIT = 600
 # The peers read the proxy settings of the environment on each request; there is none here.
 _NO_PROXY = {"NO_PROXY": "*", "no_proxy": "*"}
 
+# With it every import would compile its module anew.
+_NOT_FOR_CHILDREN = {"PYTHONDONTWRITEBYTECODE"}
+
 _Figures = TypeVar("_Figures", bound=Struct)
 
 
@@ -87,7 +90,7 @@ def child(*command: str) -> str:
     done = subprocess.run(  # noqa: S603 - programs of ours
         command,
         cwd=ROOT,
-        env={**os.environ, **_NO_PROXY},
+        env=_surroundings(),
         capture_output=True,
         text=True,
         timeout=_LIMIT,
@@ -96,6 +99,12 @@ def child(*command: str) -> str:
     if done.returncode != 0:
         raise RuntimeError(f"a client ended with code {done.returncode}:\n{done.stderr[-4000:]}")
     return done.stdout
+
+
+def _surroundings() -> dict[str, str]:
+    """Return the environment of a child: no proxies, and modules compiled once, as installed."""
+    kept = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_CHILDREN}
+    return {**kept, **_NO_PROXY}
 
 
 def check(counts: Counts, calls: int, whose: str) -> None:
