@@ -33,6 +33,7 @@ from asyncsdk.client.gate import (
 from asyncsdk.messages import Message
 from asyncsdk.wire.encoding import decode, encode, looks_foreign
 from asyncsdk.wire.values import clean
+from tests.naming import named
 from tests.wire.test_values import anything, json_values
 
 ID, NOW = "an-id", "2026-11-21T09:00:00.000Z"
@@ -132,7 +133,7 @@ FOREIGN = [
 ]
 
 
-@pytest.mark.parametrize("value", FOREIGN, ids=repr)
+@pytest.mark.parametrize("value", FOREIGN, ids=named)
 @pytest.mark.parametrize("place", ["properties", "context", "integrations", "groups"])
 def test_a_foreign_value_is_noticed_wherever_it_stands(value: object, place: str) -> None:
     """As a member, in a list, and further down."""
@@ -140,7 +141,7 @@ def test_a_foreign_value_is_noticed_wherever_it_stands(value: object, place: str
         assert read_usual(TRACK, {"event": "E", place: inside}, ID, NOW) is None
 
 
-@pytest.mark.parametrize("value", [Number.ONE, Word.HELLO, Decimal("1.5"), Decimal(3)], ids=repr)
+@pytest.mark.parametrize("value", [Number.ONE, Word.HELLO, Decimal("1.5"), Decimal(3)], ids=named)
 def test_what_equals_its_json_may_pass_and_arrives_the_same(value: object) -> None:
     """An enumeration's value, a decimal that is a float."""
     _compare(value)
@@ -164,7 +165,7 @@ def test_what_equals_its_json_may_pass_and_arrives_the_same(value: object) -> No
         {"event": "E", "type": "identify"},
         {"event": "E", "colour": "red"},
     ],
-    ids=repr,
+    ids=named,
 )
 def test_what_is_not_usual_goes_the_careful_way(given: dict[str, Any]) -> None:
     """What is wrong, what must be read, and what no track call takes."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import copy
-import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -14,11 +13,7 @@ from asyncsdk import AsyncAnalytics, DeliveryError, Message, State
 from asyncsdk.collector import Collector, Fault
 from tests.client.conftest import MakeClient
 from tests.client.street import adds_up, arrived, bodies
-
-
-def named(value: object) -> str:
-    """Name a test by a value, the same in every process."""
-    return re.sub(r" at 0x\w+", "", repr(value))
+from tests.naming import named
 
 
 def raises(_message: Message) -> Message:

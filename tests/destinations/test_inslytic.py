@@ -14,6 +14,7 @@ from asyncsdk.messages import Kind, Message
 from asyncsdk.options import Delivery, resolve
 from asyncsdk.seams import Encoded, Fate, Unsupported
 from tests.destinations.making import INSLYTIC, KEY, NOW, answer, message
+from tests.naming import named
 
 LATER = "2026-11-21T10:30:00.999Z"
 
@@ -150,7 +151,7 @@ def test_where_traits_go_can_be_said() -> None:
     assert sent(message("identify"), elsewhere) == bare | {"traits": {}}
 
 
-@pytest.mark.parametrize("name", ["userId", "eventName", "messageId", "a\n", '"', None], ids=repr)
+@pytest.mark.parametrize("name", ["userId", "eventName", "messageId", "a\n", '"', None], ids=named)
 def test_a_place_for_traits_that_is_taken_is_refused(name: Any) -> None:
     """One field cannot be two."""
     with pytest.raises(ConfigurationError, match=r"^identify_traits_in: "):
@@ -200,7 +201,7 @@ def test_odd_contexts_do_no_harm(context: Any, facts: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "context", [{"page": object()}, {"campaign": {"name": object()}}, object()], ids=repr
+    "context", [{"page": object()}, {"campaign": {"name": object()}}, object()], ids=named
 )
 def test_a_foreign_context_asks_for_the_clean_up(context: Any) -> None:
     """The client makes plain values of it and asks again."""

@@ -19,6 +19,7 @@ from msgspec import UNSET, Raw
 from asyncsdk.destinations.texts import object_of, text_of, texts_of
 from asyncsdk.errors import ValidationError
 from asyncsdk.wire.values import clean
+from tests.naming import named
 
 TEXTS = [
     ("49.99", "49.99"),
@@ -45,7 +46,7 @@ TEXTS = [
 ]
 
 
-@pytest.mark.parametrize(("value", "text"), TEXTS, ids=repr)
+@pytest.mark.parametrize(("value", "text"), TEXTS, ids=named)
 def test_a_plain_value_has_one_text(value: Any, text: str | None) -> None:
     """Booleans as JSON has them, numbers in their shortest form, the rest compact; null is none."""
     assert text_of("properties.x", value) == text
@@ -74,7 +75,7 @@ FOREIGN = [
 ]
 
 
-@pytest.mark.parametrize("value", FOREIGN, ids=repr)
+@pytest.mark.parametrize("value", FOREIGN, ids=named)
 def test_any_other_value_asks_for_the_clean_up_first(value: Any) -> None:
     """Once it is cleaned up it has a text, and is named if that is not what it was."""
     with pytest.raises(ValidationError, match=r"^properties"):

@@ -1,7 +1,6 @@
 """The slow path of encoding: a walk that never raises, and names what went as text."""
 
 import math
-import re
 from collections import ChainMap, deque
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -18,11 +17,7 @@ from hypothesis import strategies as st
 
 from asyncsdk.wire.encoding import decode, encode, looks_foreign
 from asyncsdk.wire.values import MAX_DEPTH, MAX_TEXT, Coerced, clean, well_formed
-
-
-def named(value: object) -> str:
-    """Name a test by a value, the same in every process."""
-    return re.sub(r" at 0x\w+", "", repr(value))
+from tests.naming import named
 
 
 class Colour(Enum):
