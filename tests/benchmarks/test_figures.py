@@ -117,7 +117,6 @@ def test_only_a_full_run_is_kept(also: list[str], capsys: pytest.CaptureFixture[
 
 def test_the_chart_is_a_picture(tmp_path: Path) -> None:
     """It is drawn from what is kept, without the single runs."""
-    pytest.importorskip("matplotlib")
     from benchmarks.chart import draw
 
     draw(_report(4.0), tmp_path / "chart.png")
