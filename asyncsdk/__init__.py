@@ -6,8 +6,11 @@ One call, every system, in the background, without blocking the loop and without
         analytics.track("Item Viewed", user_id="user-1", properties={"revenue": 19.95})
 """
 
+from typing import TYPE_CHECKING
+
+from asyncsdk import destinations
 from asyncsdk.client import AsyncAnalytics
-from asyncsdk.destinations import GetFluxly, Inslytic, RudderStack, Secret, Segment
+from asyncsdk.destinations.secrets import Secret
 from asyncsdk.errors import (
     AnalyticsError,
     ClientClosedError,
@@ -26,6 +29,20 @@ from asyncsdk.receipts import FlushResult, LaneStatistics, Outcome, Receipt, Sta
 from asyncsdk.seams import DeadLetter
 from asyncsdk.stores import MemoryStore
 from asyncsdk.version import __version__
+
+if TYPE_CHECKING:
+    from asyncsdk.destinations import GetFluxly, Inslytic, RudderStack, Segment
+else:
+
+    def __getattr__(name: str) -> type:
+        """Load a destination with the first use of its name."""
+        if name in destinations.SYSTEMS:
+            return getattr(destinations, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *destinations.SYSTEMS})
+
 
 __all__ = [
     "AnalyticsError",

@@ -5,8 +5,6 @@ call may come from any thread, so all of it is under one lock. Age is looked at 
 comes by: what has passed it is let go then.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence

@@ -4,8 +4,6 @@ A `Message` is what `before_send` hooks see and what a destination turns into it
 The checks of a call's arguments stand here too, so that every call refuses in the same words.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, NoReturn, TypeAlias, dataclass_transform
 
@@ -76,7 +74,7 @@ class EventMeta(msgspec.StructMeta):
         *,
         event: str | None = None,
         **options: Any,
-    ) -> EventMeta:
+    ) -> "EventMeta":
         made = super().__new__(mcs, name, bases, namespace, **options)
         if event is not None:
             if not isinstance(event, str) or not event:

@@ -4,8 +4,6 @@ Three layers decide about a lane, the first that speaks wins: the destination's 
 the client's keyword, the vendor's default; `SETTLED` stands behind them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
@@ -117,7 +115,7 @@ class LaneOptions(Struct, frozen=True, kw_only=True):
 #: An outage that lasts longer than this ends a requeued batch, unless `max_age` says otherwise.
 REQUEUE_MAX_AGE = 3600.0
 
-DELIVERY_OPTIONS = tuple(field.name for field in structs.fields(Delivery))
+DELIVERY_OPTIONS = Delivery.__struct_fields__
 
 
 def resolve(*layers: Delivery) -> LaneOptions:

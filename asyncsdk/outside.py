@@ -6,8 +6,6 @@ random bits drawn anew each millisecond, and a counter of 28 bits that starts at
 and grows by one per id, so ids of one thread sort in the order of the calls.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import threading
@@ -18,20 +16,24 @@ from concurrent.futures import Executor, Future
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
-from random import Random
 from typing import NamedTuple, ParamSpec, TypeVar, TypeVarTuple
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
-_alive: weakref.WeakSet[Outside] = weakref.WeakSet()
+_alive: weakref.WeakSet["Outside"] = weakref.WeakSet()
 
 #: Counters begin above this, so that each number has seven hexadecimal digits, and needs no padding.
 _SEVEN_DIGITS = 1 << 26
 
 #: A clock set back by less than this keeps the last millisecond, so that ids go on sorting.
 _SMALL_STEP_MS = 10_000
+
+
+def _bits(count: int) -> int:
+    """Draw *count* random bits, from the system: no state that a fork would double."""
+    return int.from_bytes(os.urandom((count + 7) // 8)) >> -count % 8
 
 
 class _Millisecond(NamedTuple):
@@ -44,12 +46,11 @@ class _Millisecond(NamedTuple):
 class Outside:
     """Hand out times, ids and chance; the only owner of clocks and randomness.
 
-    Safe to use from any thread, and after a fork (the child draws from a fresh seed).
+    Safe to use from any thread, and after a fork (the child begins anew).
     """
 
     def __init__(self) -> None:
         # This is all that changes. Replaced as a whole: other threads see the old or the new one.
-        self._random = Random()
         self._second = (-1, "")
         self._now = _Millisecond(-1, "", count().__next__, "")
         if not _alive:
@@ -76,31 +77,34 @@ class Outside:
 
     def spread(self) -> float:
         """Draw a number from -1 to 1."""
-        return self._random.random() * 2.0 - 1.0
+        return _bits(53) / (1 << 52) - 1.0
 
     def new_key(self) -> str:
         """Return a fresh idempotency key for a batch: 32 hexadecimal digits."""
-        return f"{self._random.getrandbits(128):032x}"
+        return f"{_bits(128):032x}"
 
-    def reseed(self) -> None:
-        """Draw from a fresh seed: a forked child must not repeat its parent's ids."""
-        self._random = Random()
+    def begin_anew(self) -> None:
+        """Draw again before the next id: a forked child must not go on counting where we did."""
         self._now = _Millisecond(-1, "", count().__next__, "")
 
     def _turn(self, ms: int) -> _Millisecond:
         if 0 <= self._now.ms - ms < _SMALL_STEP_MS:  # or another thread has just turned it
             return self._now
-        bits = self._random.getrandbits
         seconds, rest = divmod(ms, 1000)
         known, text = self._second
         if known != seconds:
             text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
             self._second = (seconds, text)
         head = f"{ms:012x}"
-        variant = 0x8000 | bits(14)
-        prefix = f"{head[:8]}-{head[8:]}-7{bits(12):03x}-{variant:04x}-{bits(20):05x}"
+        drawn = _bits(72)
+        variant = 0x8000 | drawn >> 58
+        chance = f"{drawn & 0xFFFFFFFF:08x}"
+        prefix = f"{head[:8]}-{head[8:]}-7{chance[:3]}-{variant:04x}-{chance[3:]}"
         self._now = _Millisecond(
-            ms, prefix, count(_SEVEN_DIGITS + bits(26)).__next__, f"{text}{rest:03d}Z"
+            ms,
+            prefix,
+            count(_SEVEN_DIGITS + (drawn >> 32) % _SEVEN_DIGITS).__next__,
+            f"{text}{rest:03d}Z",
         )
         return self._now
 
@@ -108,16 +112,16 @@ class Outside:
 def _hear_of_forks() -> None:
     global _registered  # noqa: PLW0603 - hooks of os.register_at_fork can not be taken back
     if not _registered and hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_reseed_all)
+        os.register_at_fork(after_in_child=_begin_anew)
         _registered = True
 
 
 _registered = False
 
 
-def _reseed_all() -> None:
+def _begin_anew() -> None:
     for outside in list(_alive):
-        outside.reseed()
+        outside.begin_anew()
 
 
 class Bell:

@@ -9,14 +9,12 @@ The queue never points at a receipt, so an unused one costs nothing once it is g
 written by the lane's loop only; anybody may read it.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Generator, Mapping
 from enum import StrEnum
 from typing import Protocol
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from asyncsdk.errors import DeliveryError
 from asyncsdk.outside import Bell
@@ -240,7 +238,7 @@ class Receipt(Struct, frozen=True, eq=False, weakref=True):
                 raise outcome.error.with_traceback(None)
         return min(looks, key=lambda outcome: _WEIGHT.index(outcome.state))
 
-    def __await__(self) -> Generator[object, None, Receipt]:
+    def __await__(self) -> Generator[object, None, "Receipt"]:
         """Return the receipt itself; the network is not waited for."""
         yield from self._desk.breathe()
         return self
@@ -439,4 +437,4 @@ def add_up(
     )
 
 
-_SUMMED = tuple(field.name for field in structs.fields(LaneStatistics) if field.type is int)
+_SUMMED = tuple(name for name, kind in LaneStatistics.__annotations__.items() if kind is int)

@@ -5,8 +5,6 @@ goes out as a probe, and only its success lets the others follow (1, 2, 4 … at
 thousand waiting events cost a dead server no more requests than ten do.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from enum import Enum
@@ -68,7 +66,7 @@ class Pace(Struct, frozen=True, kw_only=True):
     stopped: str = ""
     probes: int = 0
 
-    def after_success(self, concurrency: int, *, started: float) -> Pace:
+    def after_success(self, concurrency: int, *, started: float) -> "Pace":
         """Go on, and twice as wide as before.
 
         An answer to a request that *started* before the last failure ends no pause.
@@ -85,7 +83,7 @@ class Pace(Struct, frozen=True, kw_only=True):
         now: float,
         spread: float,
         retry_after: float | None,
-    ) -> Pace:
+    ) -> "Pace":
         """Rest, then probe with a single request.
 
         Several requests that were in flight together fail as one: only a request that *started*
@@ -107,7 +105,9 @@ class Pace(Struct, frozen=True, kw_only=True):
             failed_at=now,
         )
 
-    def after_stop(self, options: LaneOptions, *, started: float, now: float, reason: str) -> Pace:
+    def after_stop(
+        self, options: LaneOptions, *, started: float, now: float, reason: str
+    ) -> "Pace":
         """Stand still: the fault is the lane's. Probe later, ever more rarely."""
         if self.stopped and started < self.failed_at:
             return self  # the same trouble, met by a request of the same burst
@@ -124,11 +124,11 @@ class Pace(Struct, frozen=True, kw_only=True):
             probes=self.probes + 1,
         )
 
-    def resting(self, now: float, seconds: float) -> Pace:
+    def resting(self, now: float, seconds: float) -> "Pace":
         """Rest for *seconds*, without another failure."""
         return structs.replace(self, width=1, until=max(self.until, now + seconds))
 
-    def hurried(self) -> Pace:
+    def hurried(self) -> "Pace":
         """Cut a pause of our own short; never one that the server asked for."""
         return structs.replace(self, until=self.asked_until)
 

@@ -7,8 +7,6 @@ Words: an *event* is encoded once and never changes. A *batch* is formed once fr
 and gets its key there. A *parcel* is what one request carries: whole batches, or a range of one.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Protocol

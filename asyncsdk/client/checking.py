@@ -1,7 +1,5 @@
 """Checking: a call's arguments become a Message, or a clear error at the call."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable, Mapping

@@ -6,8 +6,6 @@ checks one by one nor a second look at its bytes. What does not pass is not wron
 careful way, which reads ids, times and objects of every kind, and has the words for what it refuses.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeAlias, cast

@@ -18,8 +18,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from threading import get_ident
 from typing import Any, TypeVar
 
-import anyio
-
 from asyncsdk.client.house import House
 from asyncsdk.client.settings import Settings
 from asyncsdk.delivery.keeping import Run
@@ -214,6 +212,8 @@ class Runner:
         run = self.start()
         began = run.loop.time()
         seconds = self._settings.shutdown_timeout if timeout is None else timeout
+        import anyio  # with the run, which loads it beside the loop
+
         with anyio.move_on_after(seconds):
             await self._settle_round()
             if self.loop is None and self.pending and not self.closed:

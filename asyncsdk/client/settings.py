@@ -1,7 +1,5 @@
 """Settings: the client's own options, checked once, and where they come from."""
 
-from __future__ import annotations
-
 import inspect
 import os
 import ssl as ssl_module
@@ -9,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from asyncsdk.errors import ConfigurationError
 from asyncsdk.messages import Message
@@ -109,7 +107,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     trust_env: bool = False
 
 
-_OWN = {field.name for field in structs.fields(Settings)} - {"delivery"}
+_OWN = set(Settings.__struct_fields__) - {"delivery"}
 
 
 def read(options: Mapping[str, Any]) -> Settings:

@@ -8,11 +8,11 @@ the same letter twice for one.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-import anyio
 from msgspec import Struct
 
 from asyncsdk.delivery.parcels import Parcel, Part, without
@@ -98,4 +98,4 @@ async def insist(lane: Lane, write: Callable[[], Awaitable[T]]) -> T:
                 f"store {lane.name}",
                 f"{lane.name}: the store failed ({type(error).__name__}); trying again",
             )
-            await anyio.sleep(_STORE_PAUSE)
+            await asyncio.sleep(_STORE_PAUSE)

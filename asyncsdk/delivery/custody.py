@@ -7,7 +7,6 @@ one step without an await between, so they agree at every moment.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 from asyncsdk.backlog import Chunk
@@ -87,4 +86,6 @@ class Custody:
 
 def derive_key(key: str, start: int, stop: int) -> str:
     """Return the key of a range of a batch: the same whenever that range is sent."""
+    import hashlib  # a millisecond to import, for few who need it
+
     return hashlib.sha256(f"{key}:{start}:{stop}".encode()).hexdigest()[:32]

@@ -19,10 +19,8 @@ import importlib
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any, Protocol
-
-import anyio
 
 from asyncsdk.backlog import Backlog
 from asyncsdk.delivery.lane import Lane
@@ -186,7 +184,7 @@ class Run:
             async with asyncio.TaskGroup() as group:
                 await self._run_lanes(group)
         finally:
-            with anyio.move_on_after(_CLOSING, shield=True):
+            with _at_most(_CLOSING):
                 await self._close()
 
     async def _close(self) -> None:
@@ -270,7 +268,7 @@ class Run:
                     "store", f"the store failed ({type(error).__name__}) and starts again"
                 )
             ready.set()
-            await anyio.sleep(_AFTER_FAILURE)
+            await asyncio.sleep(_AFTER_FAILURE)
 
     async def _open(self) -> None:
         await _load()
@@ -284,7 +282,7 @@ class Run:
                     level=logging.ERROR,
                 )
             self.ready.set()  # whoever starts the client must not wait for that
-            with anyio.move_on_after(_AFTER_FAILURE):
+            with _at_most(_AFTER_FAILURE):
                 await self._asked_to_end.wait()
                 return None
 
@@ -301,16 +299,16 @@ class Run:
         ending = self._asked_to_end.is_set()
         self._deadline = min(self._deadline, deadline) if ending else deadline
         self._ask_to_end()
-        with anyio.CancelScope(shield=True, deadline=self._deadline + _CLOSING):
+        with _at_most(self._deadline + _CLOSING - self.loop.time()):
             await self._deliver()
 
     async def _drop_the_rest(self) -> None:
-        with anyio.move_on_after(_CLOSING, shield=True):
+        with _at_most(_CLOSING):
             for lane in self._lanes:
                 await lane.closer.finish(lane)
         waste = [lane.door.queue for lane in self._lanes]
         self._count_the_rest()
-        with anyio.move_on_after(_CLOSING, shield=True):
+        with _at_most(_CLOSING):
             for lane in self._lanes:
                 await lane.store.retire(lane.name)
             for queue in waste:
@@ -329,8 +327,15 @@ async def _end(task: asyncio.Task[None], lane: Lane) -> None:
         await lane.store.retire(lane.name)
 
 
+def _at_most(seconds: float) -> AbstractContextManager[object]:
+    """End what is awaited inside after *seconds*, and no sooner."""
+    from anyio import move_on_after  # when a run needs it, it was loaded beside the loop
+
+    return move_on_after(seconds, shield=True)
+
+
 async def _load() -> None:
-    """Load what anyio would load in our first step: 10 ms of the host's loop (measured)."""
+    """Load what anyio would load in our first steps: 10 ms of the host's loop (measured)."""
     if _BACKEND not in sys.modules:
         with suppress(ImportError, RuntimeError):  # at the exit no thread can be started any more
             await beside(importlib.import_module, _BACKEND)

@@ -18,7 +18,6 @@ import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-import anyio
 from msgspec import structs
 
 from asyncsdk.backlog import Chunk
@@ -135,7 +134,7 @@ class Lane:
                     await self._run_tasks(group)
             except Exception as error:  # noqa: BLE001 - a crash here must never reach the host
                 self._crashed(error)
-                await anyio.sleep(_AFTER_CRASH)
+                await asyncio.sleep(_AFTER_CRASH)
 
     async def _run_tasks(self, group: asyncio.TaskGroup) -> None:
         """Write and send until one of the tasks ends, which none does by itself."""

@@ -1,7 +1,5 @@
 """Parcels: what one request carries, as ranges of leased batches. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -77,7 +75,7 @@ class Parcel(Struct, frozen=True):
         for lease in self.leases:
             lease.progress.attempts = attempts
 
-    def slice(self, ranges: Sequence[Range]) -> Parcel:
+    def slice(self, ranges: Sequence[Range]) -> "Parcel":
         """Return the parcel of these *ranges* of its events."""
         parts: list[Part] = []
         for start, stop in ranges:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import ipaddress
-from urllib.parse import SplitResult, urlsplit
+from typing import TYPE_CHECKING
 
 from asyncsdk.destinations.secrets import Secret
 from asyncsdk.errors import ConfigurationError
 from asyncsdk.options import Delivery, check_bool
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 
 def endpoint(option: str, url: object, path: object, *, allow_insecure_http: bool) -> str:
@@ -44,6 +45,8 @@ def endpoint(option: str, url: object, path: object, *, allow_insecure_http: boo
 
 
 def _split(option: str, url: str) -> SplitResult:
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -65,6 +68,8 @@ def _split(option: str, url: str) -> SplitResult:
 def _loopback(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
+    import ipaddress
+
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -95,5 +100,7 @@ def check_delivery(delivery: object) -> None:
 
 def default_name(kind: str, key: Secret, url: str) -> str:
     """Return *kind* and a short hash, so that equal names mean the same source."""
+    import hashlib
+
     digest = hashlib.sha256(f"{key.reveal()}\n{url}".encode()).hexdigest()
     return f"{kind}-{digest[:8]}"

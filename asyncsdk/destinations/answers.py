@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from msgspec import structs
@@ -156,5 +155,7 @@ def _seconds_between(earlier: str, later: str) -> float:
 
 
 def _date(text: str) -> datetime:
+    from email.utils import parsedate_to_datetime
+
     moment = parsedate_to_datetime(text)
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -1,7 +1,5 @@
 """Contexts: what the call says of its situation, and over it what this SDK says of itself."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Protocol
 

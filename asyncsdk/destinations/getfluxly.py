@@ -13,8 +13,6 @@ Source: getfluxly 0.1.4 for Python, recorded; docs.getfluxly.com and the README 
 0.2.1, read (checked 2026-11).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property

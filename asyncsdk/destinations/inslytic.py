@@ -20,8 +20,6 @@ Source: inslytic.com/docs/api-reference, api.inslytic.com/openapi.json, the docu
 @inslytic/sdk-node (excerpts, checked 2026-11).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property

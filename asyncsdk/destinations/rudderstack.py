@@ -8,8 +8,6 @@ own `sentAt`, so a frozen one would shift the time of every event that was retri
 Source: @rudderstack/rudder-sdk-node 3.0.13, recorded (checked 2026-11).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property

@@ -6,8 +6,6 @@ compressed, big integers stay exact, numeric ids become text instead of being re
 Source: @segment/analytics-node 3.1.0, recorded (checked 2026-11).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property

@@ -5,8 +5,6 @@ Read by us and not by aiohttp: that would take passwords for the target from a `
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 
 class Proxies:
     """Choose the proxy of a request.
@@ -24,9 +22,10 @@ class Proxies:
         """Return the proxy for *url*, or None to go directly."""
         if self._proxy is not None or not self._from_environment:
             return self._proxy
-        parts = urlsplit(url)
+        import urllib.parse
         import urllib.request
 
+        parts = urllib.parse.urlsplit(url)
         if urllib.request.proxy_bypass(parts.netloc):
             return None
         found = self._from_environment.get(parts.scheme) or self._from_environment.get("all")

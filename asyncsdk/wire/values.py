@@ -7,7 +7,6 @@ that JSON could not carry and that go as text. It never raises, whatever objects
 from __future__ import annotations
 
 import base64
-import dataclasses
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -247,7 +246,9 @@ def _fields(value: Any) -> Any:
     kind = type(value)
     if isinstance(value, msgspec.Struct):
         return _struct(value)
-    if dataclasses.is_dataclass(kind):
+    if hasattr(kind, "__dataclass_fields__"):
+        import dataclasses
+
         names = [f.name for f in dataclasses.fields(kind)]
     elif hasattr(kind, "__attrs_attrs__"):
         names = [f.name for f in kind.__attrs_attrs__ if not f.name.startswith("_")]
