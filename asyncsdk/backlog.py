@@ -121,9 +121,33 @@ class Backlog(asyncio.Queue[Chunk]):
         self._head: Chunk | None = None  # what was first at the last look
         self._stands_still = False
         self._timer: asyncio.TimerHandle | None = None
+        self.events: int = 0  # that wait
+        self.size: int = 0  # bytes of theirs
+        self._put_in = 0  # chunks that ever came
+        self._taken = 0  # of these, how many are gone
+        self._urged = 0  # the last one, by number, for which somebody waits
+
+    def _get(self) -> Chunk:
+        chunk = self._queue.popleft()
+        self._taken += 1
+        self.events -= chunk.fates.size
+        self.size -= chunk.size
+        return chunk
+
+    def urge(self) -> None:
+        """Say that somebody waits for what is here now."""
+        self._urged = self._put_in
+
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody waits for the chunk that was taken last, or for one that came later."""
+        return self._taken <= self._urged
 
     def _put(self, item: Chunk) -> None:
         self._queue.append(item)
+        self._put_in += 1
+        self.events += item.fates.size
+        self.size += item.size
         if self._loop is None:
             return
         if self._timer is None:

@@ -7,6 +7,10 @@ from collections.abc import Iterable
 from asyncsdk.options import LaneOptions
 from asyncsdk.seams import Room, RouteLimits
 
+#: Seconds from one batch to the next, unless that one is full or somebody waits for it. The vendors'
+#: SDKs for Python gather for half a second.
+GATHERING = 0.2
+
 
 def room_for(limits: RouteLimits, options: LaneOptions, *, wire_key: bool) -> Room:
     """Return what one request of a route may carry: the system's limits, the user's if lower.
@@ -40,3 +44,24 @@ def count_fitting(sizes: Iterable[tuple[int, int]], room: Room) -> int:
             break
         fitting += 1
     return fitting
+
+
+def gathering(options: LaneOptions) -> float:
+    """Return the seconds between batches that are not full; no more than events may wait anyhow."""
+    return min(GATHERING, options.flush_interval or GATHERING)
+
+
+def is_plenty(events: int, size: int, room: Room, options: LaneOptions) -> bool:
+    """Say whether what waits need not gather: it fills a request, or a quarter of the queue.
+
+    Args:
+        events: How many wait.
+        size: The sum of their bytes.
+        room: What one request may carry.
+        options: The lane's.
+    """
+    return (
+        events >= min(room.events, options.max_queue_events // 4)
+        or size + events * room.event_overhead >= room.bytes
+        or size >= options.max_queue_bytes // 4
+    )

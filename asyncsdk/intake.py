@@ -18,7 +18,9 @@ from contextlib import suppress
 from functools import partial
 
 from asyncsdk.backlog import Backlog, Chunk
+from asyncsdk.batching import is_plenty
 from asyncsdk.options import LaneOptions
+from asyncsdk.outside import Bell
 from asyncsdk.receipts import Fates, Ledger, Outcome, Place, dropped
 from asyncsdk.seams import Encoded, Room
 
@@ -69,6 +71,7 @@ class Door:
         self._claimed = False  # whether a loop has ever come for what lies here
         self._closed = False  # this run is ending: what is left waits for the next one
         self.queue: Backlog = Backlog()
+        self.haste: Bell = Bell()  # what waits need not gather any longer
 
     # The owner's side.
 
@@ -172,6 +175,21 @@ class Door:
             self.ledger.accepted += count
             self.queue.put_nowait(chunk)
             self.sealed = True
+            if self.is_plenty(self._rooms[chunk.route]):
+                self.haste.ring()
+
+    def urge(self) -> None:
+        """Seal the open chunk; what waits now does not gather, for somebody waits for it."""
+        self.seal()
+        self.queue.urge()
+        self.haste.ring()
+
+    def is_plenty(self, room: Room, *, also: Chunk | None = None) -> bool:
+        """Say whether what is in the queue, and *also* this, need not gather."""
+        queue = self.queue
+        events = queue.events + (also.fates.size if also is not None else 0)
+        size = queue.size + (also.size if also is not None else 0)
+        return is_plenty(events, size, room, self._options)
 
     def drain(self) -> None:
         """Admit what other threads have left, unless closed; `leave` has seen to the bounds."""

@@ -34,7 +34,7 @@ class Desk:
                 run = self._runner.start()
                 for lane in self._lanes:
                     lane.door.drain()
-                    lane.door.seal()
+                    lane.door.urge()
                 if any(_is_left(place) for place in places):
                     # Left while this run was ending: the next one takes it, or it is dropped.
                     await run.wait()
@@ -59,7 +59,7 @@ class Desk:
             yield None
         while self._crowded():
             for door in doors:
-                door.seal()
+                door.urge()
             yield from asyncio.sleep(_CROWDED_LOOK).__await__()
 
     async def _wait(self, place: Place) -> None:

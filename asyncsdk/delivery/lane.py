@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import structs
 
 from asyncsdk.backlog import Chunk
-from asyncsdk.batching import count_fitting, room_for
+from asyncsdk.batching import count_fitting, gathering, room_for
 from asyncsdk.delivery.closing import Closer
 from asyncsdk.delivery.custody import Custody, derive_key
 from asyncsdk.delivery.layby import Layby
@@ -101,6 +101,7 @@ class Lane:
         self.packer: Packer = Packer()
         self._in_flight = 0
         self._line: deque[object] = deque()  # who waits for a turn
+        self._formed_at = -math.inf  # when the last batch was, on the loop's clock
         self._next: Chunk | None = None  # taken from the queue, did not fit into the last batch
         self._forming: Batch | None = None  # formed, not yet known to be in the store
         self._moved = Bell()  # something was settled, failed, or may go on
@@ -123,6 +124,7 @@ class Lane:
         self.packer = Packer(in_loop=self.at_exit)
         self.pace = self.pace.hurried()
         self.finishing = False
+        self._formed_at = -math.inf
         while True:
             try:
                 self._in_flight = 0
@@ -169,6 +171,7 @@ class Lane:
             if self._forming is None:
                 if self._next is None:
                     self._next = await self.door.queue.get()
+                await self._gather(self._next)
                 await self._unfold(self._next)
                 self._forming = self._form()
             batch = self._forming
@@ -178,6 +181,18 @@ class Lane:
             if not self._deliver:
                 self.custody.settle(batch, 0, len(batch.events), STORED)
                 self.custody.forget(batch.key)
+
+    async def _gather(self, first: Chunk) -> None:
+        """Let more come after *first* if a batch was formed just now, and nobody is in a hurry.
+
+        A request costs as much as fifty events do: of what comes in a fifth of a second, one is enough.
+        """
+        door, room = self.door, self.rooms[first.route]
+        while not (self.finishing or door.queue.urgent or door.is_plenty(room, also=first)):
+            left = self._formed_at + gathering(self.options) - self.now
+            if left <= 0:
+                return
+            await door.haste.wait(left)
 
     async def _unfold(self, first: Chunk) -> None:
         """Unfold what the next batch may hold, a stretch in each step of the loop.
@@ -193,6 +208,7 @@ class Lane:
         assert self._next is not None  # noqa: S101 - _write has seen to it
         chunks = [self._next]
         self._next = None
+        self._formed_at = self.now
         queue = self.door.queue
         room = self.rooms[chunks[0].route]
         events, size = chunks[0].fates.size, chunks[0].size
@@ -364,7 +380,7 @@ class Lane:
         The round of what gave way is spent: nobody need wait for its next one.
         """
         self.door.drain()
-        self.door.seal()
+        self.door.urge()
         aside = self.custody.fates_of(self.layby.keys)
         return [(fates, fates.rounds) for fates in self.door.unsettled if fates not in aside]
 
@@ -379,6 +395,7 @@ class Lane:
         began = self.now
         self.finishing = True
         self.door.close()
+        self.door.urge()
         self.layby.hurry()
         self.hurry()
         while self._has_work(deadline) and self.now < deadline:

@@ -11,6 +11,8 @@ from tests.testing.scripted import DOWN, YES, Act, Asked, Gateway, client, track
 
 #: The first three go one by one, so that what waits behind them becomes one batch.
 AHEAD = 3
+#: Seconds; what comes closer together is gathered.
+SO_FAR_APART = 0.25
 
 
 class Reopens:
@@ -34,7 +36,7 @@ async def test_in_one_batch_the_old_die_and_the_young_go_on(
     analytics = client(gateway, flush_at=1, max_age=300.0, max_retries=1_000)
     for number in range(AHEAD):
         track(analytics, number)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(SO_FAR_APART)
     old = [track(analytics, number) for number in range(3, 6)]
     await asyncio.sleep(200)
     young = [track(analytics, number) for number in range(6, 8)]
@@ -69,7 +71,7 @@ async def test_in_a_hunt_the_old_die_where_they_stand(caplog: pytest.LogCaptureF
     analytics = client(gateway, flush_at=1, max_age=300.0, max_retries=1_000)
     for number in range(AHEAD):
         track(analytics, number)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(SO_FAR_APART)
     for number in range(3, 5):
         track(analytics, number)
     await asyncio.sleep(200)
