@@ -30,6 +30,7 @@ class Task(Struct, frozen=True, kw_only=True):
         fast: Whether what `[fast]` installs may be used.
         core: The core to run on; None for any.
         turns: Calls in a row, where the play makes them in parts; 0 for all.
+        quiet: Seconds in which a client can put what it holds in order, where the play waits.
         rate: Calls in a second, where the play has a pace.
         others: Where two more servers are, or nobody, where the play has several destinations.
     """
@@ -45,6 +46,7 @@ class Task(Struct, frozen=True, kw_only=True):
     fast: bool = False
     core: int | None = None
     turns: int = 0
+    quiet: float = 0.0
     rate: int = 0
     others: tuple[int, int] = (0, 0)
 

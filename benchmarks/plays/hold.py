@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import os
 import sys
@@ -20,23 +21,24 @@ from benchmarks.workload import Call, calls
 #: Calls before the first look: the request that is never answered is under way by then.
 WARM_UP = 1_000
 
-#: Seconds before the first look, and in which a client can put what it holds in order.
-_START, _QUIET = 0.5, 1.0
+#: Seconds before the first look.
+_START = 0.5
 
 _STATUS = Path("/proc/self/status")
 
 
-class Figures(Struct, frozen=True, kw_only=True):
+class Figures(Struct, frozen=True):
     """What the process grew by, in bytes.
 
     Attributes:
         called: Right after the last call.
-        settled: A second later.
+        backlog: When it had stood still for a while, without what is free: the C library was told to
+            give that back.
         peak: At most, in all that time.
     """
 
     called: int
-    settled: int
+    backlog: int
     peak: int
 
 
@@ -52,13 +54,16 @@ async def play(make: Make, task: Task) -> NoReturn:
     await client.open()
     await _send(client, todo[:WARM_UP], task.turns)
     await asyncio.sleep(_START)
+    _return_what_is_free()
     before = resident("VmRSS")
     await _send(client, todo[WARM_UP:], task.turns)
     called = resident("VmRSS")
-    await asyncio.sleep(_QUIET)
-    settled = resident("VmRSS")
+    await asyncio.sleep(task.quiet)
+    _return_what_is_free()
+    backlog = resident("VmRSS")
     peak = resident("VmHWM")
-    answer(Figures(called=called - before, settled=settled - before, peak=peak - before))
+    grown = (moment - before for moment in (called, backlog, peak))
+    answer(Figures(*grown))
     sys.stdout.flush()
     os._exit(0)
 
@@ -73,6 +78,14 @@ async def _send(client: Client, todo: Sequence[bytes], turns: int) -> None:
             await waiting
         if turns:
             await asyncio.sleep(0)
+
+
+def _return_what_is_free() -> None:
+    """Have the C library give back to the system what was freed, if it can."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def resident(what: str) -> int:

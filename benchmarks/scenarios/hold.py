@@ -24,6 +24,9 @@ _TURNS = 100
 #: A peer makes one call for this many of ours.
 _SHARE = 5
 
+#: Seconds; what has not moved for so long is a backlog.
+_QUIET = 3.0
+
 #: Memory hardly differs from round to round.
 _ROUNDS = 2
 
@@ -40,7 +43,7 @@ class Run(Struct, frozen=True, kw_only=True):
         turns: Whether the loop got turns between the calls.
         events: How many were held.
         called: Bytes that the process grew by for one event, right after the last call.
-        settled: A second later.
+        backlog: When all of it had stood still for some seconds, without what is free.
         peak: At most.
     """
 
@@ -49,7 +52,7 @@ class Run(Struct, frozen=True, kw_only=True):
     turns: bool
     events: int
     called: float
-    settled: float
+    backlog: float
     peak: float
 
 
@@ -60,7 +63,7 @@ class Row(Struct, frozen=True, kw_only=True):
     turns: bool
     events: int
     called: Spread | None
-    settled: Spread | None
+    backlog: Spread | None
     peak: Spread | None
 
 
@@ -94,7 +97,7 @@ def measure(scene: Scene) -> Result:
                 for one in turned(cast, round_):
                     done = _run_once(one, sink, scene, round_, turns)
                     runs.append(done)
-                    scene.say(f"hold    {round_}  {one.name:<26}{done.settled:8.0f} bytes/event")
+                    scene.say(f"hold    {round_}  {one.name:<26}{done.backlog:8.0f} bytes/event")
     rows = [
         _row(one.name, [run for run in runs if run.turns is turns])
         for turns in (False, True)
@@ -112,6 +115,7 @@ def _run_once(one: Contender, sink: Sink, scene: Scene, round_: int, turns: int)
         events=events,
         core=scene.cores[0],
         turns=turns,
+        quiet=min(_QUIET, 3 * scene.seconds),
     )
     figures = run(one, task, Figures)
     return Run(
@@ -120,7 +124,7 @@ def _run_once(one: Contender, sink: Sink, scene: Scene, round_: int, turns: int)
         turns=bool(turns),
         events=events,
         called=figures.called / events,
-        settled=figures.settled / events,
+        backlog=figures.backlog / events,
         peak=figures.peak / events,
     )
 
@@ -139,12 +143,12 @@ def _row(name: str, runs: Sequence[Run]) -> Row:
         turns=mine.turns,
         events=mine.events,
         called=over(runs, name, lambda run: run.called),
-        settled=over(runs, name, lambda run: run.settled),
+        backlog=over(runs, name, lambda run: run.backlog),
         peak=over(runs, name, lambda run: run.peak),
     )
 
 
-_HEAD = ("client", "events", "after the calls", "a second later", "peak")
+_HEAD = ("client", "events", "after the calls", "as a backlog", "peak")
 
 
 def table(found: Result) -> str:
@@ -158,8 +162,8 @@ def table(found: Result) -> str:
 
 
 def _line(row: Row) -> tuple[str, ...]:
-    called, settled = number(row.called, 0), number(row.settled, 0)
-    return (row.name, str(row.events), called, settled, number(row.peak, 0))
+    figures = (row.called, row.backlog, row.peak)
+    return (row.name, str(row.events), *(number(figure, 0) for figure in figures))
 
 
 def goals(found: Result) -> list[Goal]:
@@ -175,7 +179,7 @@ def goals(found: Result) -> list[Goal]:
 
     def beside_rudder(ours: str) -> float | None:
         backlog = [run for run in found.runs if run.turns]
-        one = ratio(backlog, ours, RUDDER, lambda run: run.settled)
+        one = ratio(backlog, ours, RUDDER, lambda run: run.backlog)
         return None if one is None else max(one.median, 0.0)
 
     return [
