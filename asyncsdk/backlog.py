@@ -3,7 +3,7 @@
     waiting ──(nothing was taken for a second)──▶ folded ──(the lane takes it)──▶ unfolded
 
 In an outage the backlog is all the memory that a client needs, so what stands still is compressed:
-to a fifth and less. It is done chunk by chunk, large ones stretch by stretch: each a step of the
+to a sixth and less. It is done chunk by chunk, large ones stretch by stretch: each a step of the
 loop that takes some ten microseconds, and never half a millisecond. Not before something stands
 still, for what flows is merged as it is.
 """
@@ -14,13 +14,13 @@ import asyncio
 from array import array
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from itertools import accumulate, pairwise
 
 from asyncsdk.receipts import Fates
 from asyncsdk.seams import Room
-from asyncsdk.wire.gzip import find_gzip, gunzip
+from asyncsdk.wire.folding import MOST_OF_A_SAMPLE, Fold, find_fold, unfold
 
 #: Seconds between looks at whether anything has moved.
 _LOOK = 1.0
@@ -58,24 +58,30 @@ class Chunk:
         self.events: list[bytes] = []  # those that are not folded
         self.size: int = 0  # bytes of all events alone
         self.fates: Fates = Fates()
-        # Those before them: stretches, and where each event ends in one; None: an event as it is.
-        self._folded: list[tuple[bytes, array[int] | None]] = []
+        # Those before them: stretches, the sample beside which each was folded, and where each event
+        # ends in it; None: an event as it is.
+        self._folded: list[tuple[bytes, bytes, array[int] | None]] = []
         self._leaving = False  # what is being unfolded is not folded again
 
-    def fold(self) -> bool:
+    def sample(self) -> bytes:
+        """Return some of the events that are not folded, run together: they are like those to come."""
+        return b"".join(self.events)[:MOST_OF_A_SAMPLE]
+
+    def fold(self, sample: bytes = b"") -> bool:
         """Compress the first events that are not folded; return whether there were any.
 
         No more of them than one step of the loop may take; a larger one stays as it is.
         """
         if self._leaving or not self.events:
             return False
-        gzip, at_once = _press()
-        ends = array("Q", accumulate(map(len, self.events)))
+        fold, at_once = _press()
+        ends = list(accumulate(map(len, self.events)))
         count = bisect_right(ends, at_once)
         if count:
-            self._folded.append((gzip(b"".join(self.events[:count])), ends[:count]))
+            folded = fold(b"".join(self.events[:count]), sample)
+            self._folded.append((folded, sample, array("I", ends[:count])))
         else:
-            self._folded.append((self.events[0], None))
+            self._folded.append((self.events[0], b"", None))
         del self.events[: count or 1]
         return True
 
@@ -84,11 +90,11 @@ class Chunk:
         self._leaving = True
         if not self._folded:
             return False
-        data, ends = self._folded.pop()
+        data, sample, ends = self._folded.pop()
         if ends is None:
             self.events.insert(0, data)
         else:
-            data = gunzip(data)
+            data = unfold(data, sample)
             self.events[:0] = [data[start:end] for start, end in pairwise((0, *ends))]
         return True
 
@@ -101,8 +107,8 @@ class Chunk:
 
 
 @cache
-def _press() -> tuple[Callable[[bytes], bytes], int]:
-    return find_gzip()
+def _press() -> tuple[Fold, int]:
+    return find_fold()
 
 
 class Backlog(asyncio.Queue[Chunk]):
@@ -120,6 +126,7 @@ class Backlog(asyncio.Queue[Chunk]):
         # This is all that changes, with the queue itself.
         self._head: Chunk | None = None  # what was first at the last look
         self._stands_still = False
+        self._sample = b""  # of what is folded
         self._timer: asyncio.TimerHandle | None = None
         self.events: int = 0  # that wait
         self.size: int = 0  # bytes of theirs
@@ -160,6 +167,8 @@ class Backlog(asyncio.Queue[Chunk]):
         head = self._queue[0] if self._queue else None
         self._stands_still = head is not None and head is self._head
         self._head = head
+        if head is None:
+            self._sample = b""
         if self._stands_still:
             self._fold_next(loop, self._queue.copy())
         self._timer = None if head is None else loop.call_later(_LOOK, self._look, loop)
@@ -167,7 +176,8 @@ class Backlog(asyncio.Queue[Chunk]):
     def _fold_next(self, loop: asyncio.AbstractEventLoop, chunks: deque[Chunk]) -> None:
         """Fold one stretch in this step of the loop, and the others in the steps that follow."""
         for _ in range(min(len(chunks), _PASSED_AT_ONCE)):
-            if chunks[0].fold():
+            self._sample = self._sample or chunks[0].sample()
+            if chunks[0].fold(self._sample):
                 break
             chunks.popleft()
         if chunks:

@@ -15,15 +15,21 @@ ZLIB_IN_LOOP = 40_000
 _GZIP = 16 + zlib.MAX_WBITS
 
 
-class _Compressor(Protocol):
-    def compress(self, data: bytes, /) -> bytes: ...
+class Compressor(Protocol):
+    """What compresses piece by piece."""
 
-    def flush(self) -> bytes: ...
+    def compress(self, data: bytes, /) -> bytes:
+        """Take *data*; return what is ready."""
+        ...
+
+    def flush(self) -> bytes:
+        """Return the rest."""
+        ...
 
 
 def gzip_zlib(body: bytes) -> bytes:
     """Return *body* as gzip, by zlib at level 1."""
-    press: _Compressor = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
+    press: Compressor = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
     return press.compress(body) + press.flush()
 
 
@@ -39,8 +45,3 @@ def find_gzip() -> tuple[Callable[[bytes], bytes], int]:
         return packed
 
     return gzip_isal, ISAL_IN_LOOP
-
-
-def gunzip(packed: bytes) -> bytes:
-    """Return what `find_gzip`'s function packed; for data of our own only, it knows no bound."""
-    return zlib.decompress(packed, _GZIP)

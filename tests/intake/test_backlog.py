@@ -11,7 +11,7 @@ from asyncsdk import backlog
 from asyncsdk.backlog import Backlog, Chunk
 from asyncsdk.seams import Room
 from asyncsdk.testing import VirtualTimeLoop
-from asyncsdk.wire.gzip import gzip_zlib
+from asyncsdk.wire.folding import fold_zlib
 
 
 def chunk_of(events: list[bytes]) -> Chunk:
@@ -22,11 +22,11 @@ def chunk_of(events: list[bytes]) -> Chunk:
     return chunk
 
 
-@given(st.lists(st.binary(max_size=50), min_size=1, max_size=30))
-def test_what_was_folded_comes_out_as_it_went_in(events: list[bytes]) -> None:
-    """Empty events and any bytes included; a chunk has its events once."""
+@given(st.lists(st.binary(max_size=50), min_size=1, max_size=30), st.binary(max_size=50))
+def test_what_was_folded_comes_out_as_it_went_in(events: list[bytes], sample: bytes) -> None:
+    """Beside any sample, empty events and any bytes included; a chunk has its events once."""
     chunk = chunk_of(events)
-    assert chunk.fold()
+    assert chunk.fold(sample)
     assert not chunk.fold()
     assert chunk.events == []
     assert chunk.unfold() == events
@@ -41,9 +41,9 @@ def test_a_large_chunk_is_folded_and_unfolded_stretch_by_stretch(
     events = [bytes(draw) for draw in sizes]
     chunk = chunk_of(events)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backlog, "_press", lambda: (gzip_zlib, 100))
+        patch.setattr(backlog, "_press", lambda: (fold_zlib, 100))
         while chunk.fold():
-            assert all(not ends or ends[-1] <= 100 for _, ends in chunk._folded)
+            assert all(not ends or ends[-1] <= 100 for _, _, ends in chunk._folded)
         for _ in range(unfolded):
             chunk.unfold_last()
     assert chunk.unfold() == events
