@@ -12,6 +12,7 @@ in flight and resting alike.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -23,6 +24,11 @@ from asyncsdk.options import LaneOptions
 from asyncsdk.outside import Bell
 from asyncsdk.receipts import Fates, Ledger, Outcome, Place, dropped
 from asyncsdk.seams import Encoded, Room
+
+#: Seconds until the owner looks again whether threads have left more.
+_LOOK_AGAIN = 0.01
+#: Events that the owner admits in one step of the loop.
+_AT_ONCE = 500
 
 
 class Budget:
@@ -63,7 +69,8 @@ class Door:
         self.unsettled: dict[Fates, None] = {}
         self.sealed: bool = False  # since the last producer breathed
         self.left: deque[tuple[Encoded, Place]] = deque()
-        self._wake_ups = 0
+        self._looks = 0  # 0: nobody will look at what is left; 1: the owner will, soon; 2: at once
+        self._again: asyncio.TimerHandle | None = None  # when it will
         self._chunk: Chunk | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -90,6 +97,7 @@ class Door:
         self._shut = ""
         self._closed = False
         self._timer = None
+        self._looks = 0
         self.drain()
         if self._chunk is not None and self._timer is None:
             self._arm(self._options.flush_interval)
@@ -105,6 +113,7 @@ class Door:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._look_no_more()
         self.queue.close()
         self._loop = None
 
@@ -191,14 +200,36 @@ class Door:
         size = queue.size + (also.size if also is not None else 0)
         return is_plenty(events, size, room, self._options)
 
-    def drain(self) -> None:
-        """Admit what other threads have left, unless closed; `leave` has seen to the bounds."""
-        self._wake_ups = 0
+    def _look(self) -> None:
+        """Admit what other threads have left, and look again soon.
+
+        One wake-up serves a busy thread for as long as it goes on: each costs a system call and a
+        change of threads, ten times what the event itself does.
+        """
+        self._looks = 0  # before the look: whoever comes after it wakes us again
+        self._look_no_more()
+        if self.left and self._loop is not None and not self._closed:
+            self.drain(_AT_ONCE)
+            self._again = self._loop.call_later(0.0 if self.left else _LOOK_AGAIN, self._look)
+            self._looks = max(self._looks, 1)
+
+    def _look_no_more(self) -> None:
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+
+    def drain(self, most: int = sys.maxsize) -> None:
+        """Admit what other threads have left, unless closed; `leave` has seen to the bounds.
+
+        Args:
+            most: How many events.
+        """
         if self._closed:
             return
         left = self.left
         admitted = 0
-        while left:
+        while left and most > 0:
+            most -= 1
             encoded, place = left.popleft()
             size = len(encoded.data)
             admitted += size
@@ -345,16 +376,28 @@ class Door:
         self.left_bytes += len(encoded.data)
         self._budget.left += len(encoded.data)
         self.left.append((encoded, place))
-        loop = self._loop
-        if loop is not None and not self._closed and not self._wake_ups:
-            self._wake_ups = 1
-            try:
-                loop.call_soon_threadsafe(self.drain)
-            except RuntimeError:  # the loop was closed: the next one drains
-                self._wake_ups = 0
+        if self._looks < 1 or (self._looks < 2 and self._much_is_left()):
+            self._wake()
         if self._shut:
             # The client was closed between its look and ours: nobody else will come for this.
             self.turn_away_left(self._shut)
+
+    def _much_is_left(self) -> bool:
+        """Whether a quarter of the bounds lies here: too much to wait for the owner's next look."""
+        options = self._options
+        return (
+            len(self.left) * 4 > options.max_queue_events
+            or self.left_bytes * 4 > options.max_queue_bytes
+        )
+
+    def _wake(self) -> None:
+        loop = self._loop
+        if loop is not None and not self._closed:
+            self._looks = 2
+            try:
+                loop.call_soon_threadsafe(self._look)
+            except RuntimeError:  # the loop was closed: the next one drains
+                self._looks = 0
 
     def soon(self, work: Callable[[], object]) -> None:
         """Do *work* on the owner's loop, if there is one; from any thread."""

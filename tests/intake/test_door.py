@@ -269,8 +269,54 @@ def test_draining_keeps_the_bounds_of_bytes_exactly(options: dict[str, Any]) -> 
 
 
 async def test_many_who_leave_wake_the_owner_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One wake-up for all that lies there, and another one for what comes after it."""
+    """It then looks by itself for as long as they go on; who comes after a pause wakes it again."""
     way = Doorway(flush_at=1_000)
+    wake_ups = bind_and_count(way, monkeypatch)
+    leave_from_a_thread(way, 100)
+    assert way.door.held_events == 0
+    await turns(2)
+    assert (way.door.held_events, len(wake_ups)) == (100, 1)
+    leave_from_a_thread(way, 100)
+    assert len(wake_ups) == 1
+    await asyncio.sleep(0.05)
+    assert way.door.held_events == 200
+    way.door.leave(event(), Place("lane"))
+    assert len(wake_ups) == 2
+    way.door.unbind()
+
+
+async def test_many_who_leave_at_once_are_admitted_in_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """To admit thousands takes milliseconds, and the loop is the host's."""
+    way = Doorway(flush_at=10_000)
+    wake_ups = bind_and_count(way, monkeypatch)
+    leave_from_a_thread(way, 1_200)
+    await turns(2)
+    assert way.door.held_events == 500
+    await asyncio.sleep(0.005)
+    assert (way.door.held_events, len(wake_ups)) == (1_200, 1)
+    way.door.unbind()
+
+
+@pytest.mark.parametrize("bound", [{"max_queue_events": 40}, {"max_queue_bytes": 40 * 10}])
+async def test_a_queue_does_not_fill_while_its_owner_waits_to_look(
+    bound: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quarter of the bounds is no matter for later: what would be sent is not turned away."""
+    way = Doorway(flush_at=1_000, **bound)
+    wake_ups = bind_and_count(way, monkeypatch)
+    leave_from_a_thread(way, 1)
+    await turns(2)
+    leave_from_a_thread(way, 11)
+    assert len(wake_ups) == 2
+    await turns(2)
+    assert way.door.held_events == 12
+    way.door.unbind()
+
+
+def bind_and_count(way: Doorway, monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
+    """Bind the door to this loop; return a list of the wake-ups that will come."""
     loop = asyncio.get_running_loop()
     way.door.bind(loop)
     wake_ups: list[Callable[[], None]] = []
@@ -281,22 +327,25 @@ async def test_many_who_leave_wake_the_owner_once(monkeypatch: pytest.MonkeyPatc
         return wake(callback)
 
     monkeypatch.setattr(loop, "call_soon_threadsafe", count)
+    return wake_ups
+
+
+def leave_from_a_thread(way: Doorway, count: int) -> None:
+    """Leave so many events, in a thread that then ends."""
 
     def work() -> None:
-        for _ in range(100):
+        for _ in range(count):
             way.door.leave(event(), Place("lane"))
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert way.door.held_events == 0
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    assert way.door.held_events == 100
-    assert len(wake_ups) == 1
-    way.door.leave(event(), Place("lane"))
-    assert len(wake_ups) == 2
-    way.door.unbind()
+
+
+async def turns(count: int) -> None:
+    """Let the loop turn so often."""
+    for _ in range(count):
+        await asyncio.sleep(0)
 
 
 def test_leaving_at_a_closed_loop_waits_for_the_next() -> None:
