@@ -1,0 +1,175 @@
+"""The release conditions of a flag: whom each is for, how many of them, and what they get."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeAlias
+
+from asyncsdk.flags.calls import Call, Properties
+from asyncsdk.flags.cohorts import any_filter
+from asyncsdk.flags.filters import Filter, Test, Work
+from asyncsdk.flags.hashing import Digest, digests, first_above, variant_of
+from asyncsdk.flags.operators import Found
+from asyncsdk.flags.outcomes import MISSING, SERVER, Evaluation, both
+from asyncsdk.flags.payloads import Payloads
+from asyncsdk.flags.rulebook import Rulebook
+
+#: All filters said yes, but the person is not in the rollout.
+OUT: Final = Evaluation(value=False)
+
+#: Returns the value that a bucketing value gets, None for no match, OUT, or an undecided outcome.
+Decide: TypeAlias = Callable[[str, Properties, Call | None], Evaluation | None]
+#: Returns what a bucketing value that is in gets.
+Award: TypeAlias = Callable[[str], Evaluation]
+
+
+class Malformed(Exception):
+    """The definition of a flag cannot be read; the server may know better."""
+
+
+class Condition(NamedTuple):
+    """One compiled condition: its decision, and what its filters need."""
+
+    decide: Decide
+    weight: int
+    unsupported: bool
+    needs_call: bool
+    is_mixed: bool
+
+
+class Prizes:
+    """What the conditions of the flag *key* can give: plain yes, or variants."""
+
+    def __init__(self, key: str, variants: list[tuple[str, float]], payloads: Payloads) -> None:
+        self.key = key
+        self.on = Evaluation(value=True, payload=payloads.of(value=True))
+        self._named = {
+            name: Evaluation(value=name, payload=payloads.of(name)) for name, _ in variants
+        }
+        # One place more for those who fall behind the last variant; a name of "" is none.
+        in_order = [self._named[name] if name else self.on for name, _ in variants]
+        self._in_order = (*in_order, self.on)
+        self._place = variant_of([share for _, share in variants])
+        self._digest = digests(f"{key}.", "variant")
+
+    def award(self, override: object) -> Award | Evaluation:
+        """Return what a condition with the variant *override* gives: one thing, or by hash."""
+        if isinstance(override, str) and override and override in self._named:
+            return self._named[override]
+        if len(self._in_order) == 1:
+            return self.on
+        in_order, place, digest = self._in_order, self._place, self._digest
+        return lambda value: in_order[place(digest(value))]
+
+
+def compile_condition(
+    definition: object, of_flag: dict[str, object], prizes: Prizes, book: Rulebook
+) -> Work[Condition]:
+    """Compile one condition of a flag, whose other settings are *of_flag*.
+
+    Raises:
+        Malformed: It cannot be read.
+    """
+    if not isinstance(definition, dict):
+        raise Malformed
+    filters: list[Filter] = []
+    for entry in _entries(definition.get("properties")):
+        found = yield from any_filter(entry, book)
+        filters.append(found)
+    award = prizes.award(definition.get("variant"))
+    # Only with early exit it matters who passed the filters and still is not in.
+    out = OUT if of_flag.get("early_exit") else None
+    digest = digests(f"{prizes.key}.")
+    last = _rolled_out(definition.get("rollout_percentage"), digest, award, out)
+    test = _all_of(filters)
+    decide = last if test is None else _tested(test, last)
+    aggregation = of_flag.get("aggregation_group_type_index")
+    own = definition.get("aggregation_group_type_index", aggregation)
+    is_mixed = own != aggregation and own is not None
+    return Condition(
+        _for_group(book.group_names.get(str(own)), decide) if is_mixed else decide,
+        1 + sum(entry.weight for entry in filters),
+        any(entry.unsupported for entry in filters),
+        is_mixed or any(entry.needs_call for entry in filters),
+        is_mixed,
+    )
+
+
+def _entries(properties: object) -> list[dict[str, object]]:
+    entries = properties or []
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise Malformed
+    return entries
+
+
+def _all_of(filters: list[Filter]) -> Test | None:
+    """Join filters: one that says no decides, also if others cannot say anything."""
+    tests = tuple(entry.test for entry in filters)
+    if len(tests) <= 1:
+        return tests[0] if tests else None
+
+    def test(properties: Properties, call: Call | None) -> Found:
+        doubt: Evaluation | None = None
+        for one in tests:
+            found = one(properties, call)
+            if found is False:
+                return False
+            if found is not True:
+                doubt = both(doubt, found)
+        return True if doubt is None else doubt
+
+    return test
+
+
+def _rolled_out(
+    share: object, digest: Digest, award: Award | Evaluation, out: Evaluation | None
+) -> Decide:
+    """Give the *award* to *share* percent, and *out* to the others."""
+    if share is None:
+        return _everyone(award)
+    if not isinstance(share, int | float):
+        return _unreadable
+    limit = first_above(share / 100)
+    return _everyone(award) if limit is None else _some(digest, limit, award, out)
+
+
+def _tested(test: Test, last: Decide) -> Decide:
+    def decide(value: str, properties: Properties, call: Call | None) -> Evaluation | None:
+        found = test(properties, call)
+        if found is True:
+            return last(value, properties, call)
+        return None if found is False else found
+
+    return decide
+
+
+def _everyone(award: Award | Evaluation) -> Decide:
+    if isinstance(award, Evaluation):
+        return lambda _, __, ___: award
+    return lambda value, _, __: award(value)
+
+
+def _some(
+    digest: Digest, limit: bytes, award: Award | Evaluation, out: Evaluation | None
+) -> Decide:
+    if isinstance(award, Evaluation):
+        return lambda value, _, __: out if digest(value) >= limit else award
+    return lambda value, _, __: out if digest(value) >= limit else award(value)
+
+
+def _unreadable(_: str, __: Properties, ___: Call | None) -> Evaluation | None:
+    return SERVER
+
+
+def _for_group(name: object, decide: Decide) -> Decide:
+    """Decide for the group of type *name* that the call brings, if it brings one."""
+
+    def decide_for_group(_: str, __: Properties, call: Call | None) -> Evaluation | None:
+        if call is None or not isinstance(name, str) or not name or name not in call.groups:
+            return None
+        properties = call.group_properties.get(name)
+        if properties is None:
+            return MISSING
+        return decide(str(call.groups[name]), properties, call)
+
+    return decide_for_group

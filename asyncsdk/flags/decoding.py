@@ -1,0 +1,118 @@
+"""From the bytes of a definitions answer to flags, in pieces."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Generator, Mapping
+from typing import NamedTuple
+
+from asyncsdk.flags.cohorts import compile_cohorts
+from asyncsdk.flags.filters import Work
+from asyncsdk.flags.flag import Flag
+from asyncsdk.flags.reading import Reader, invalid
+from asyncsdk.flags.rulebook import Rulebook
+
+#: Microseconds of work between two pauses, about.
+_PIECE = 1_000
+#: Bytes that are turned into text at once.
+_CHUNK = 1 << 20
+#: Flags of more characters than this, or of more patterns, are compiled while decoding: others
+#: when they are first asked for, which then takes less than a millisecond.
+_SMALL = 10_000
+_FEW_PATTERNS = 3
+
+
+class Decoded(NamedTuple):
+    """All that an answer says."""
+
+    flags: Mapping[str, Flag]
+    minimal_flag_called_events: bool
+
+
+def decoding(data: bytes) -> Generator[None, None, Decoded]:
+    """Decode *data* in pieces of about a millisecond.
+
+    Raises:
+        InvalidResponseError: It is no definitions answer.
+    """
+    work = _decode(data)
+    spent = 0
+    while True:
+        try:
+            spent += next(work)
+        except StopIteration as end:
+            decoded: Decoded = end.value
+            return decoded
+        if spent >= _PIECE:
+            spent = 0
+            yield
+
+
+def _decode(data: bytes) -> Work[Decoded]:
+    text = yield from _text(data)
+    reader = Reader(text)
+    book = Rulebook()
+    heavy: list[Flag] = []
+    facts: dict[str, object] = {}
+    reader.enter("{")
+    first = True
+    while reader.more("}", first=first):
+        first = False
+        name = reader.name()
+        if name == "flags" and reader.peek() == "[":
+            yield from _read_flags(reader, book, heavy)
+            facts[name] = True
+        else:
+            facts[name] = yield from reader.value()
+    if reader.peek():
+        raise invalid("something follows its end")
+    if "flags" not in facts or facts["flags"] is not True:
+        raise invalid("it has no list of flags")
+    yield from _compile(facts, book, heavy)
+    return Decoded(book.flags, facts.get("minimal_flag_called_events") is True)
+
+
+def _text(data: bytes) -> Work[str]:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    parts = []
+    try:
+        for begin in range(0, len(data), _CHUNK):
+            parts.append(decoder.decode(data[begin : begin + _CHUNK]))
+            yield 1_000
+        parts.append(decoder.decode(b"", final=True))
+    except UnicodeDecodeError as error:
+        raise invalid("it is not UTF-8") from error
+    return "".join(parts)
+
+
+def _read_flags(reader: Reader, book: Rulebook, heavy: list[Flag]) -> Work[None]:
+    book.flags.clear()
+    heavy.clear()
+    reader.enter("[")
+    first = True
+    while reader.more("]", first=first):
+        first = False
+        begin = reader.at
+        definition = yield from reader.value()
+        if not isinstance(definition, dict) or not isinstance(definition.get("key"), str):
+            continue  # nobody can ask for it
+        size = reader.at - begin
+        source = reader.text[begin : reader.at] if size <= _SMALL else ""
+        is_small = size <= _SMALL and source.count("regex") <= _FEW_PATTERNS
+        flag = Flag(definition["key"], definition, source if is_small else definition, book)
+        book.flags[flag.key] = flag
+        if not is_small:
+            heavy.append(flag)
+        yield 2
+
+
+def _compile(facts: dict[str, object], book: Rulebook, heavy: list[Flag]) -> Work[None]:
+    book.version = facts.get("property_matching_version", 1)
+    names = facts.get("group_type_mapping") or {}
+    cohorts = facts.get("cohorts") or {}
+    if not isinstance(names, dict) or not isinstance(cohorts, dict):
+        raise invalid("its groups or cohorts are no objects")
+    book.group_names = names
+    yield from compile_cohorts(cohorts, book)
+    for flag in heavy:
+        yield from flag.compiling()

@@ -1,0 +1,101 @@
+"""Filters on what another flag evaluates to."""
+
+from __future__ import annotations
+
+from asyncsdk.flags.calls import Call, Properties
+from asyncsdk.flags.filters import Filter
+from asyncsdk.flags.operators import Found
+from asyncsdk.flags.outcomes import DEPENDENCY, SERVER_DEPENDENCY, UNSUPPORTED, Evaluation
+from asyncsdk.flags.rulebook import Rulebook
+
+#: Flags that depend on flags that depend on flags …; chains are given in order, and stay flat.
+_DEEPEST = 30
+
+
+def _no(_: Properties, __: Call | None) -> Found:
+    return False
+
+
+def _never(_: Properties, __: Call | None) -> Found:
+    return UNSUPPORTED
+
+
+def dependency_filter(definition: dict[str, object], book: Rulebook) -> Filter:
+    """Compile a filter of type `flag`; one without its key or value matches nobody."""
+    key, expected = definition.get("key"), definition.get("value")
+    if definition.get("operator", "exact") != "flag_evaluates_to" or not key or expected is None:
+        return Filter(_no)
+    chain = definition.get("dependency_chain")
+    # An empty chain is the server's word for a circle.
+    if not isinstance(chain, list) or not chain or not isinstance(key, str):
+        return Filter(_never, unsupported=True)
+    if not all(isinstance(member, str) for member in chain):
+        return Filter(_never, unsupported=True)
+    dependency = _Dependency(key, expected, tuple(chain), book)
+    return Filter(
+        dependency.test,
+        weight=len(chain),
+        unsupported=dependency.is_unsupported(),
+        stops=True,
+        needs_call=True,
+    )
+
+
+class _Dependency:
+    """One filter on another flag: evaluates the chain in its order, then compares the last."""
+
+    def __init__(self, key: str, expected: object, chain: tuple[str, ...], book: Rulebook) -> None:
+        self._key = key
+        self._expected = expected
+        self._chain = chain
+        self._book = book
+
+    def is_unsupported(self) -> bool:
+        return any(member not in self._book.flags for member in self._chain)
+
+    def test(self, properties: Properties, call: Call | None) -> Found:
+        if call is None:
+            return UNSUPPORTED
+        missing = self._missing(call)
+        if missing:
+            call.known[missing] = None
+            return UNSUPPORTED
+        for member in self._chain:
+            doubt = self._evaluate(member, properties, call)
+            if doubt:
+                return doubt
+        found = call.known.get(self._key)
+        if found is None:
+            return UNSUPPORTED
+        return DEPENDENCY if found.reason else self._matches(found.value)
+
+    def _missing(self, call: Call) -> str | None:
+        """Return the first of the chain without a definition that this call has not met yet."""
+        known, flags = call.known, self._book.flags
+        return next((one for one in self._chain if one not in known and one not in flags), None)
+
+    def _evaluate(self, member: str, properties: Properties, call: Call) -> Evaluation | None:
+        """Evaluate one flag of the chain, once; return why that could not be done, if so."""
+        if member in call.known:
+            before = call.known[member]
+            return SERVER_DEPENDENCY if before and before.stops_at_server else None
+        nested = call.without_groups(call.subject)
+        flag = self._book.flags[member]
+        nested.budget -= flag.weight
+        if nested.depth >= _DEEPEST or nested.budget < 0:
+            return UNSUPPORTED
+        # Who comes back here meanwhile has gone in a circle.
+        call.known[member] = UNSUPPORTED
+        nested.depth += 1
+        found = flag.as_dependency(properties, nested)
+        nested.depth -= 1
+        call.known[member] = found
+        if found.reason is None:
+            return None
+        return SERVER_DEPENDENCY if found.stops_at_server else DEPENDENCY
+
+    def _matches(self, value: object) -> bool:
+        expected = self._expected
+        if isinstance(value, str) and value:
+            return expected is True or (isinstance(expected, str) and expected == value)
+        return isinstance(value, bool) and value is expected

@@ -1,0 +1,141 @@
+"""One flag: compiled when it is first asked for, and then a function of the person.
+
+How it is decided, in this order: inactive; experience continuity; whom it is for (a person, a
+device, a group); enrollment; holdout; conditions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TypeAlias
+
+from asyncsdk.flags.calls import Call, Properties
+from asyncsdk.flags.compiling import Compiled, compile_flag
+from asyncsdk.flags.filters import Work
+from asyncsdk.flags.outcomes import MISSING, UNSUPPORTED, Evaluation, Reason
+from asyncsdk.flags.rulebook import Rulebook
+
+#: Decides for a distinct id and person properties, in the context of a call.
+Enter: TypeAlias = Callable[[str, Properties, Call], Evaluation]
+#: The same where the id and the properties are all that is looked at.
+Direct: TypeAlias = Callable[[str, Properties, None], Evaluation]
+
+
+class Flag:
+    """One flag of a definitions answer.
+
+    Attributes:
+        key: Its name.
+        id: The server's number for it, as it came.
+        version: Of its definition, as it came.
+        has_experiment: It is part of an experiment.
+        direct: Decides for an id and person properties; None until it is compiled, and for
+            flags that look at more than those two.
+    """
+
+    __slots__ = (
+        "_book", "_compiled", "_source", "direct", "enter", "has_experiment", "id", "key", "version",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        key: str,
+        definition: dict[str, object],
+        source: str | dict[str, object],
+        book: Rulebook,
+    ):
+        self.key = key
+        self.id = definition.get("id")
+        self.version = definition.get("version")
+        self.has_experiment = definition.get("has_experiment") is True
+        self.direct: Direct | None = None
+        self.enter: Enter = self._enter_first
+        self._source: str | dict[str, object] = source
+        self._book = book
+        self._compiled: Compiled | None = None
+
+    @property
+    def compiled(self) -> Compiled:
+        """The flag, compiled now if it was not yet."""
+        if self._compiled is None:
+            for _ in self.compiling():
+                pass
+        assert self._compiled is not None  # noqa: S101
+        return self._compiled
+
+    @property
+    def unresolved(self) -> Reason | None:
+        """Why this flag can never be decided here, whoever asks; None if it can."""
+        return self.compiled.unresolved
+
+    @property
+    def weight(self) -> int:
+        """Filters that an evaluation may look at."""
+        return self.compiled.weight
+
+    @property
+    def is_shareable(self) -> bool:
+        """Whether what it finds out of other flags holds for all flags of the same call."""
+        compiled = self.compiled
+        return not compiled.is_mixed and compiled.for_whom != "group"
+
+    def compiling(self) -> Work[None]:
+        """Compile in pieces."""
+        source = self._source
+        definition: dict[str, object] = json.loads(source) if isinstance(source, str) else source
+        compiled = yield from compile_flag(self.key, definition, self._book)
+        self._source = ""
+        self._compiled = compiled
+        self.direct = compiled.decide if compiled.is_direct else None
+        self.enter = _ENTRANCES[compiled.for_whom](compiled)
+
+    def as_dependency(self, properties: Properties, call: Call) -> Evaluation:
+        """Decide for a flag that depends on this one, with that flag's id and *properties*."""
+        compiled = self.compiled
+        if compiled.for_whom == "device":
+            return self.enter(call.subject, properties, call)
+        return compiled.decide(call.subject, properties, call)
+
+    def _enter_first(self, distinct_id: str, properties: Properties, call: Call) -> Evaluation:
+        for _ in self.compiling():
+            pass
+        return self.enter(distinct_id, properties, call)
+
+
+def _for_persons(compiled: Compiled) -> Enter:
+    return compiled.decide
+
+
+def _for_devices(compiled: Compiled) -> Enter:
+    decide = compiled.decide
+    without = MISSING if compiled.unresolved is None else UNSUPPORTED
+
+    def enter(_: str, properties: Properties, call: Call) -> Evaluation:
+        return decide(str(call.device_id), properties, call) if call.device_id else without
+
+    return enter
+
+
+def _for_groups(compiled: Compiled) -> Enter:
+    decide, name, off = compiled.decide, compiled.group_name, compiled.off
+
+    def enter(_: str, __: Properties, call: Call) -> Evaluation:
+        if name is None:
+            return UNSUPPORTED
+        if name not in call.groups:
+            return off
+        properties = call.group_properties.get(name)
+        if properties is None:
+            return MISSING
+        subject = str(call.groups[name])
+        return decide(subject, properties, call.of(subject))
+
+    return enter
+
+
+_ENTRANCES: dict[str, Callable[[Compiled], Enter]] = {
+    "person": _for_persons,
+    "device": _for_devices,
+    "group": _for_groups,
+}
