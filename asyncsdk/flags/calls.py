@@ -26,13 +26,16 @@ def current() -> datetime:
 class Call:
     """The context of one evaluation, shared with the flags that the flag depends on.
 
-    Dependencies are evaluated once each and kept in `known`; an entry of None means that there
-    is no definition (which is noticed once, after that only the referenced flag counts).
+    Attributes:
+        known: What was found out of the flags that this one depends on. None means that there is no
+            definition, which is noticed once: after that only the referenced flag counts.
+        settled: What holds for all flags of the call: nothing about it was in doubt.
+        doubts: How often something was.
     """
 
     __slots__ = (
-        "_nested", "_now", "budget", "depth", "device_id", "group_properties", "groups", "known",
-        "subject",
+        "_nested", "_now", "budget", "depth", "device_id", "doubts", "group_properties", "groups",
+        "known", "settled", "subject",
     )  # fmt: skip
 
     def __init__(
@@ -49,6 +52,8 @@ class Call:
         self.group_properties = group_properties
         # This is all that changes.
         self.known: dict[str, Evaluation | None] = {}
+        self.settled: dict[str, Evaluation] = {}
+        self.doubts = 0
         self.depth = 0
         self.budget = _MOST_FILTERS
         self._now = now
@@ -63,22 +68,23 @@ class Call:
             self._now = self._now.replace(tzinfo=UTC)
         return self._now
 
-    def without_groups(self, subject: str) -> Call:
+    def without_groups(self) -> Call:
         """Return the context in which dependencies are evaluated: they see no groups."""
         nested = self._nested
         if nested is None:
-            nested = Call(subject, self.device_id, NOTHING, NO_GROUPS, self._now)
+            nested = Call(self.subject, self.device_id, NOTHING, NO_GROUPS, self._now)
             nested.known = self.known
+            nested.settled = self.settled
             nested._nested = nested
             self._nested = nested
         return nested
 
     def of(self, subject: str) -> Call:
-        """Return the same call with another *subject*, and nothing known of dependencies."""
+        """Return the same call for another *subject*, with nothing found out of it."""
         return Call(subject, self.device_id, self.groups, self.group_properties, self._now)
 
-    def forget_missing(self) -> None:
-        """Forget which flags had no definition: the next flag is to notice it again."""
-        missing = [key for key, found in self.known.items() if found is None]
-        for key in missing:
-            del self.known[key]
+    def again(self) -> Call:
+        """Return the same call for another flag; what is settled stays so."""
+        call = self.of(self.subject)
+        call.settled = self.settled
+        return call

@@ -15,6 +15,7 @@ _SPACED_ZONE = re.compile(r" ([+-]\d{2}:\d{2})$")
 _ISO = re.compile(
     r"(?:\d{4}-\d\d-\d\d|\d{8}|\d{4}-W\d\d(?:-\d)?|\d{4}W\d\d\d?)(?:.(?!24).+)?", re.DOTALL
 )
+_MOST_YEARS = 3_000
 #: Longer texts are no moments.
 _LONGEST = 200
 
@@ -27,15 +28,17 @@ def moment(value: object) -> Moment | None:
     text = value if isinstance(value, str) else str(value)
     relative = _RELATIVE.fullmatch(text)
     if relative and len(relative[1]) <= _LONGEST and int(relative[1]) < 10_000:
-        step = _STEPS.get(relative[2])
+        number, step = int(relative[1]), _STEPS.get(relative[2])
+        # So many years ago was before the year 1, whenever this is asked.
+        if step is _years and number > _MOST_YEARS:
+            return None
         if step:
-            number = int(relative[1])
             return lambda now: step(now, number)
-    if _YEAR.fullmatch(text.strip()):
-        return lambda now: parse(text, now)
+    fixed = parse(text, EPOCH)
+    if fixed is None:
+        return None
     # Only years depend on the day on which they are read.
-    fixed = parse(text, datetime(2000, 1, 1, tzinfo=UTC))
-    return None if fixed is None else (lambda _: fixed)
+    return (lambda now: parse(text, now)) if _YEAR.fullmatch(text.strip()) else (lambda _: fixed)
 
 
 def parse(text: str, now: datetime) -> datetime | None:

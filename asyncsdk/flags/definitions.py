@@ -174,9 +174,6 @@ def _evaluated(flag: Flag, subject: str, properties: Properties, call: Call) -> 
             return direct(subject, properties, None)
         if not flag.is_shareable:
             return flag.enter(subject, properties, call.of(subject))
-        found = flag.enter(subject, properties, call)
+        return flag.enter(subject, properties, call.again())
     except _UNUSABLE:
         return MISSING
-    if call.known:
-        call.forget_missing()
-    return found

@@ -48,6 +48,7 @@ class _Dependency:
         self._key = key
         self._expected = expected
         self._chain = chain
+        self._is_whole = key in chain
         self._book = book
 
     def is_unsupported(self) -> bool:
@@ -56,13 +57,17 @@ class _Dependency:
     def test(self, properties: Properties, call: Call | None) -> Found:
         if call is None:
             return UNSUPPORTED
+        nested = call.without_groups()
         missing = self._missing(call)
         if missing:
             call.known[missing] = None
+            nested.doubts += 1
             return UNSUPPORTED
+        nested.doubts += not self._is_whole
         for member in self._chain:
-            doubt = self._evaluate(member, properties, call)
+            doubt = self._evaluate(member, properties, nested)
             if doubt:
+                nested.doubts += 1
                 return doubt
         found = call.known.get(self._key)
         if found is None:
@@ -76,23 +81,38 @@ class _Dependency:
 
     def _evaluate(self, member: str, properties: Properties, call: Call) -> Evaluation | None:
         """Evaluate one flag of the chain, once; return why that could not be done, if so."""
-        if member in call.known:
-            before = call.known[member]
+        known, settled = call.known, call.settled
+        if member in known:
+            before = known[member]
             return SERVER_DEPENDENCY if before and before.stops_at_server else None
-        nested = call.without_groups(call.subject)
-        flag = self._book.flags[member]
-        nested.budget -= flag.weight
-        if nested.depth >= _DEEPEST or nested.budget < 0:
+        # A chain without its own end needs what is found out on the way.
+        if self._is_whole and member in settled:
+            known[member] = settled[member]
+            return None
+        doubts = call.doubts
+        found = self._found(member, properties, call)
+        if found is None:
             return UNSUPPORTED
-        # Who comes back here meanwhile has gone in a circle.
-        call.known[member] = UNSUPPORTED
-        nested.depth += 1
-        found = flag.as_dependency(properties, nested)
-        nested.depth -= 1
-        call.known[member] = found
+        known[member] = found
         if found.reason is None:
+            if call.doubts == doubts:
+                settled[member] = found
             return None
         return SERVER_DEPENDENCY if found.stops_at_server else DEPENDENCY
+
+    def _found(self, member: str, properties: Properties, call: Call) -> Evaluation | None:
+        """Evaluate another flag, within what one evaluation may take; else return None."""
+        flag = self._book.flags[member]
+        call.budget -= flag.weight
+        if call.depth >= _DEEPEST or call.budget < 0:
+            return None
+        # Who comes back here meanwhile has gone in a circle.
+        call.known[member] = UNSUPPORTED
+        call.depth += 1
+        try:
+            return flag.as_dependency(properties, call)
+        finally:
+            call.depth -= 1
 
     def _matches(self, value: object) -> bool:
         expected = self._expected

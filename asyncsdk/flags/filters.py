@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from asyncsdk.flags.calls import Call, Properties
+from asyncsdk.flags.dates import Moment, moment
 from asyncsdk.flags.operators import NULL_IS_NO, OPERATORS, Check, Found, equality, pattern
 from asyncsdk.flags.outcomes import MISSING, UNSUPPORTED
 
@@ -53,7 +54,9 @@ def property_filter(definition: dict[str, object], *, version: object) -> Work[F
         check = OPERATORS[name](value)
     if check is None:
         return Filter(_null_is_no(key) if name in NULL_IS_NO else _never, unsupported=True)
-    return Filter(_on(key, check), needs_call=name.startswith("is_date_"))
+    if name.startswith("is_date_"):
+        return Filter(_on_date(key, check, moment(value)), needs_call=True)
+    return Filter(_on(key, check))
 
 
 def _never(_: Properties, __: Call | None) -> Found:
@@ -73,5 +76,18 @@ def _on(key: object, check: Check) -> Test:
     def test(properties: Properties, call: Call | None) -> Found:
         value = properties.get(key, _ABSENT)  # type: ignore[call-overload]
         return MISSING if value is _ABSENT else check(value, call)
+
+    return test
+
+
+def _on_date(key: object, check: Check, meant: Moment | None) -> Test:
+    """Return the test of a date, which on some days there is not: that outranks what is missing."""
+    on = _on(key, check)
+
+    def test(properties: Properties, call: Call | None) -> Found:
+        found = on(properties, call)
+        if found is MISSING and call and meant and meant(call.now) is None:
+            return UNSUPPORTED
+        return found
 
     return test

@@ -15,19 +15,21 @@ _TIMES = re.compile(r"\{([0-9]{1,10})(?:,([0-9]{0,10}))?\}")
 _HEX = re.compile(r"x[0-9a-fA-F]{2}")
 _MOST_TIMES = 0xFFFFFFFF
 
-#: ASCII, then everything, then whether it can stand in a class in the second.
+#: In ASCII texts, then in others. What is no ASCII there is a letter or a decimal digit if the
+#: pattern asks for words: other texts are not searched.
 _SHORTHANDS = {
     "d": ("0-9", r"\p{Nd}"),
-    "w": ("0-9A-Za-z_", r"\p{L}\p{Nd}_"),
+    "w": ("0-9A-Za-z_", r"0-9A-Za-z_\x{80}-\x{10ffff}"),
     "s": (
         r"\t-\r ",
         r"\t-\r\x{1c}- \x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}",
     ),
 }
-#: The complements, for inside a class; None if that cannot be written.
-_COMPLEMENTS: dict[str, tuple[str, str | None]] = {
+_NO_WORD = r"\x{0}-\x{2f}:-@\x{5b}-\x{5e}\x{60}\x{7b}-\x{7f}"
+#: The complements, for inside a class.
+_COMPLEMENTS = {
     "D": (r"\D", r"\P{Nd}"),
-    "W": (r"\W", None),
+    "W": (_NO_WORD, _NO_WORD),
     "S": (
         r"\x{0}-\x{8}\x{e}-\x{1f}!-\x{7f}",
         r"\x{0}-\x{8}\x{e}-\x{1b}!-\x{84}\x{86}-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}"
@@ -46,7 +48,7 @@ class Pattern:
     Attributes:
         python: For `re`, where `$` is strict.
         ascii: For RE2, on ASCII texts.
-        unicode: For RE2, on other texts; None if it cannot be written.
+        unicode: For RE2, on other texts.
         choices: Repetitions and alternations: where an engine that goes back has to.
         has_words: It has a class of words, and
         has_spaces: one of white space, and
@@ -61,15 +63,14 @@ class Pattern:
         self._closed_repeats = False
         self._python: list[str] = []
         self._ascii: list[str] = []
-        self._unicode: list[str | None] = []
+        self._unicode: list[str] = []
         self.choices = 0
         self.has_words = self.has_spaces = self.has_end = False
         while self._at < len(text):
             self._step()
         self.python = "".join(self._python)
         self.ascii = "".join(self._ascii)
-        parts = [part for part in self._unicode if part is not None]
-        self.unicode = "".join(parts) if len(parts) == len(self._unicode) else None
+        self.unicode = "".join(self._unicode)
 
     def _step(self) -> None:
         character = self._text[self._at]
@@ -93,7 +94,7 @@ class Pattern:
         self._before = kind
         self._at += length
 
-    def _write(self, python: str, short: str, full: str | None) -> None:
+    def _write(self, python: str, short: str, full: str) -> None:
         self._python.append(python)
         self._ascii.append(short)
         self._unicode.append(full)
@@ -161,7 +162,7 @@ class Pattern:
             return
         if escaped in ("b", "B", "<", ">"):
             raise Foreign
-        self._emit(*self._escaped(escaped))
+        self._escaped(escaped)
 
     def _shorthand(self, escaped: str) -> None:
         self._note(escaped)
@@ -175,23 +176,21 @@ class Pattern:
         self.has_words |= escaped in "wW"
         self.has_spaces |= escaped in "sS"
 
-    def _escaped(self, escaped: str) -> tuple[str, str]:
-        """Read an escape that stands for one character; return it, and move past all but two."""
-        if escaped == "":
-            self._at -= 1
-            return "\\", "literal"
+    def _escaped(self, escaped: str) -> None:
+        """Pass an escape that stands for one character."""
         if escaped == "x":
             code = _HEX.match(self._text, self._at + 1)
             if code is None:
                 raise Foreign
-            self._at += 3
-            return "\\" + code[0], "literal"
-        self._at += 1
-        if escaped in "fnrt":
-            return "\\" + escaped, "literal"
-        if not " " <= escaped <= "~" or escaped.isalnum():
+            self._emit("\\" + code[0], "literal", length=4)
+        elif escaped == "":
+            self._emit("\\", "literal")  # `re` says that it is no pattern
+        elif escaped in "fnrt":
+            self._emit("\\" + escaped, "literal", length=2)
+        elif not " " <= escaped <= "~" or escaped.isalnum():
             raise Foreign
-        return _literal(escaped), "literal"
+        else:
+            self._emit(_literal(escaped), "literal", length=2)
 
     def _class(self) -> None:
         self._at += 1
@@ -239,7 +238,7 @@ class Pattern:
         elif escaped == "b":
             self._emit(r"\x08", "literal", length=2)
         elif escaped.isalnum() or escaped in tuple(r"\-[]^.$*+?(){}|") or not escaped:
-            self._emit(*self._escaped(escaped))
+            self._escaped(escaped)
         else:
             raise Foreign
 

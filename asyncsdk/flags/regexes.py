@@ -19,7 +19,7 @@ from asyncsdk.flags.patterns import Foreign, Pattern
 _LONGEST_PATTERN = 1_000
 #: Characters of a text that `re` may search: its time grows with their square.
 _LONGEST_TEXT = 1_000
-#: Times of one repetition that `re` may make.
+#: Times that `re` may repeat a group.
 _MOST_TIMES = 1_000
 #: States of a compiled pattern, times characters of the text.
 _MOST_WORK = 500_000
@@ -110,9 +110,9 @@ class _Linear:
         return Answer.NOT_FOUND if self._short(text) is None else Answer.FOUND
 
     def _beyond(self, text: str) -> Answer:
-        if self._long is None and self._full is not None:
+        if self._full:
             compiled = _linear(self._full)
-            self._full = None
+            self._full = ""
             if compiled:
                 self._long = compiled.search
                 self._long_work = _MOST_WORK // max(compiled.programsize // 10, 1)
@@ -123,8 +123,10 @@ class _Linear:
 
 def _is_harmless(pattern: Pattern) -> bool:
     """Say whether `re` has no more than one place at which it may have to think again."""
+    # A repeated group may be empty; all else is repeated as often as the text is long.
+    can_be_empty = "(" in pattern.python
     times = [int(number) for number in re.findall(r"(?<=[{,])[0-9]+", pattern.python)]
-    return pattern.choices <= 1 and max(times, default=0) <= _MOST_TIMES
+    return pattern.choices <= 1 and not (can_be_empty and max(times, default=0) > _MOST_TIMES)
 
 
 def _backtracking(harmless: re.Pattern[str]) -> Search:
