@@ -12,7 +12,7 @@ from asyncsdk.flags.hashing import Digest, digests, first_above, variant_of
 from asyncsdk.flags.operators import Found
 from asyncsdk.flags.outcomes import MISSING, SERVER, Evaluation, both
 from asyncsdk.flags.payloads import Payloads
-from asyncsdk.flags.rulebook import Rulebook
+from asyncsdk.flags.rulebook import MOST_FILTERS, Rulebook
 
 #: All filters said yes, but the person is not in the rollout.
 OUT: Final = Evaluation(value=False)
@@ -72,8 +72,12 @@ def compile_condition(
     """
     if not isinstance(definition, dict):
         raise Malformed
+    entries = _entries(definition.get("properties"))
+    if len(entries) > MOST_FILTERS:
+        yield from _discard(entries)
+        raise Malformed
     filters: list[Filter] = []
-    for entry in _entries(definition.get("properties")):
+    for entry in entries:
         found = yield from any_filter(entry, book)
         filters.append(found)
     award = prizes.award(definition.get("variant"))
@@ -100,6 +104,13 @@ def _entries(properties: object) -> list[dict[str, object]]:
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise Malformed
     return entries
+
+
+def _discard(entries: list[dict[str, object]]) -> Work[None]:
+    """Forget many *entries*: to free them all at once would take milliseconds."""
+    while entries:
+        del entries[-500:]
+        yield 200
 
 
 def _all_of(filters: list[Filter]) -> Test | None:

@@ -30,7 +30,7 @@ def moment(value: object) -> Moment | None:
     if relative and len(relative[1]) <= _LONGEST and int(relative[1]) < 10_000:
         number, step = int(relative[1]), _STEPS.get(relative[2])
         # So many years ago was before the year 1, whenever this is asked.
-        if step is _years and number > _MOST_YEARS:
+        if step is _years and number >= _MOST_YEARS:
             return None
         if step:
             return lambda now: step(now, number)

@@ -34,7 +34,7 @@ def dependency_filter(definition: dict[str, object], book: Rulebook) -> Filter:
     dependency = _Dependency(key, expected, tuple(chain), book)
     return Filter(
         dependency.test,
-        weight=len(chain),
+        weight=1 + len(chain) // 20,
         unsupported=dependency.is_unsupported(),
         stops=True,
         needs_call=True,
