@@ -43,8 +43,8 @@ class _Deep(NamedTuple):
     depth: int
 
 
-def compile_cohorts(definitions: Mapping[str, object], book: Rulebook) -> Work[None]:
-    """Compile all cohorts of *definitions* into `book.cohorts`."""
+def compile_cohorts(definitions: dict[str, object], book: Rulebook) -> Work[None]:
+    """Compile all cohorts of *definitions* into `book.cohorts`; empties *definitions*."""
     waiting: dict[str, set[str]] = {}
     users: defaultdict[str, list[str]] = defaultdict(list)
     for name, definition in definitions.items():
@@ -62,8 +62,12 @@ def compile_cohorts(definitions: Mapping[str, object], book: Rulebook) -> Work[N
             waiting[user].discard(name)
             if not waiting[user]:
                 ready.append(user)
-    for name in definitions.keys() - book.cohorts.keys():
-        book.cohorts[name] = _UNKNOWN
+    for name in tuple(definitions):
+        book.cohorts.setdefault(name, _UNKNOWN)
+        # To free them all at once would take milliseconds.
+        del definitions[name], waiting[name]
+        users.pop(name, None)
+        yield 1
 
 
 def _used_cohorts(definition: object) -> Work[set[str]]:

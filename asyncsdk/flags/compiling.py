@@ -58,8 +58,10 @@ def _compile(key: str, definition: dict[str, object], book: Rulebook) -> Work[Co
         return Compiled(always(CONTINUITY), off, unresolved="experience_continuity")
     prizes = Prizes(key, _variants(filters.get("multivariate")), payloads)
     conditions: list[Condition] = []
-    for condition in _list(filters.get("groups")):
-        found = yield from compile_condition(condition, filters, prizes, book)
+    definitions = _list(filters.get("groups"))
+    for condition in definitions:
+        miss = off if len(definitions) == 1 else None
+        found = yield from compile_condition(condition, filters, prizes, book, miss)
         conditions.append(found)
     decide = in_order(conditions, off)
     decide = _held_out(filters.get("holdout"), decide, payloads)

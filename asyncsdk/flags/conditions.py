@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 from asyncsdk.flags.calls import Call, Properties
 from asyncsdk.flags.cohorts import any_filter
 from asyncsdk.flags.filters import Filter, Test, Work
-from asyncsdk.flags.hashing import Digest, digests, first_above, variant_of
+from asyncsdk.flags.hashing import begin, digests, first_above, variant_of
 from asyncsdk.flags.operators import Found
 from asyncsdk.flags.outcomes import MISSING, SERVER, Evaluation, both
 from asyncsdk.flags.payloads import Payloads
@@ -63,9 +63,15 @@ class Prizes:
 
 
 def compile_condition(
-    definition: object, of_flag: dict[str, object], prizes: Prizes, book: Rulebook
+    definition: object,
+    of_flag: dict[str, object],
+    prizes: Prizes,
+    book: Rulebook,
+    miss: Evaluation | None,
 ) -> Work[Condition]:
     """Compile one condition of a flag, whose other settings are *of_flag*.
+
+    Those whom it is not for get *miss*, which is not None if there are no other conditions.
 
     Raises:
         Malformed: It cannot be read.
@@ -82,11 +88,10 @@ def compile_condition(
         filters.append(found)
     award = prizes.award(definition.get("variant"))
     # Only with early exit it matters who passed the filters and still is not in.
-    out = OUT if of_flag.get("early_exit") else None
-    digest = digests(f"{prizes.key}.")
-    last = _rolled_out(definition.get("rollout_percentage"), digest, award, out)
+    out = OUT if miss is None and of_flag.get("early_exit") else miss
+    last = _rolled_out(definition.get("rollout_percentage"), prizes.key, award, out)
     test = _all_of(filters)
-    decide = last if test is None else _tested(test, last)
+    decide = last if test is None else _tested(test, last, miss)
     aggregation = of_flag.get("aggregation_group_type_index")
     own = definition.get("aggregation_group_type_index", aggregation)
     is_mixed = own != aggregation and own is not None
@@ -133,7 +138,7 @@ def _all_of(filters: list[Filter]) -> Test | None:
 
 
 def _rolled_out(
-    share: object, digest: Digest, award: Award | Evaluation, out: Evaluation | None
+    share: object, key: str, award: Award | Evaluation, out: Evaluation | None
 ) -> Decide:
     """Give the *award* to *share* percent, and *out* to the others."""
     if share is None:
@@ -141,15 +146,15 @@ def _rolled_out(
     if not isinstance(share, int | float):
         return _unreadable
     limit = first_above(share / 100)
-    return _everyone(award) if limit is None else _some(digest, limit, award, out)
+    return _everyone(award) if limit is None else _some(key, limit, award, out)
 
 
-def _tested(test: Test, last: Decide) -> Decide:
+def _tested(test: Test, last: Decide, miss: Evaluation | None) -> Decide:
     def decide(value: str, properties: Properties, call: Call | None) -> Evaluation | None:
         found = test(properties, call)
         if found is True:
             return last(value, properties, call)
-        return None if found is False else found
+        return miss if found is False else found
 
     return decide
 
@@ -160,12 +165,19 @@ def _everyone(award: Award | Evaluation) -> Decide:
     return lambda value, _, __: award(value)
 
 
-def _some(
-    digest: Digest, limit: bytes, award: Award | Evaluation, out: Evaluation | None
-) -> Decide:
-    if isinstance(award, Evaluation):
-        return lambda value, _, __: out if digest(value) >= limit else award
-    return lambda value, _, __: out if digest(value) >= limit else award(value)
+def _some(key: str, limit: bytes, award: Award | Evaluation, out: Evaluation | None) -> Decide:
+    if not isinstance(award, Evaluation):
+        digest = digests(f"{key}.")
+        return lambda value, _, __: out if digest(value) >= limit else award(value)
+    begun = begin(f"{key}.")
+
+    # The most frequent of all: as few calls as can be.
+    def decide(value: str, _: Properties, __: Call | None) -> Evaluation | None:
+        hashing = begun()
+        hashing.update(value.encode())
+        return out if hashing.digest() >= limit else award
+
+    return decide
 
 
 def _unreadable(_: str, __: Properties, ___: Call | None) -> Evaluation | None:

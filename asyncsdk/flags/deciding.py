@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from asyncsdk.flags.calls import Call, Properties
 from asyncsdk.flags.conditions import OUT, Condition
 from asyncsdk.flags.hashing import digests
@@ -26,6 +28,9 @@ def in_order(conditions: list[Condition], off: Evaluation) -> Decision:
 
 def _the_only(condition: Condition, off: Evaluation, at_server: Evaluation | None) -> Decision:
     only = condition.decide
+    if not (condition.is_mixed or condition.unsupported):
+        # It knows itself what others get.
+        return cast("Decision", only)
 
     def decide(value: str, properties: Properties, call: Call | None) -> Evaluation:
         found = only(value, properties, call)

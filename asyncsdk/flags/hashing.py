@@ -13,10 +13,27 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from hashlib import sha1
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 _SCALE = float(1 << 60)
 _BITS = 60
+
+
+class Hashing(Protocol):
+    """A hash that is being made."""
+
+    def update(self, data: bytes, /) -> None:
+        """Add *data*."""
+        ...
+
+    def digest(self) -> bytes:
+        """Return the digest of all that was added."""
+        ...
+
+
+def begin(prefix: str) -> Callable[[], Hashing]:
+    """Return what makes hashes that begin with *prefix*, which is hashed once."""
+    return sha1(prefix.encode(), usedforsecurity=False).copy
 
 
 #: From a bucketing value to its digest.
@@ -25,8 +42,7 @@ Digest: TypeAlias = Callable[[str], bytes]
 
 def digests(prefix: str, suffix: str = "") -> Digest:
     """Return a function from a bucketing value to its digest between *prefix* and *suffix*."""
-    # What comes before each value is hashed once.
-    begun = sha1(prefix.encode(), usedforsecurity=False).copy
+    begun = begin(prefix)
     after = suffix.encode()
 
     if not after:

@@ -13,11 +13,14 @@ OPERATORS = (
 )  # fmt: skip
 ODD_OPERATORS = (None, "", "in", "between", "EXACT", "flag_evaluates_to", 7)
 
+YES_OR_NOT = (True, True, False, None)
+DEPENDENCY_VALUES = (True, True, False, "red", "blue", "Red", 1, None, "true")
+
 NAMES = ("plan", "email", "age", "version", "born", "odd", "empty", "elsewhere")
 TEXTS = (
     "", "a", "A", "pro", "Pro", "PRO", "free", "true", "True", "FALSE", "false", "null", "None",
     "1", "1.0", "01", "-3", "+4", ".5", "5.", "1e3", "1e400", "0x10", " 1", "1 ", "nan", "inf",
-    "joe@example.com", "JOE@EXAMPLE.COM", "é", "É", "ß", "ẞ", "İ", "ı", "Σας", "日本", "٣", "²", "½",
+    "joe@example.com", "JOE@EXAMPLE.COM", "é", "É", "ß", "ẞ", "İ", "\u0131", "Σας", "日本", "٣", "²", "½",
     "a b", "a\n", "\n", "a\tb", "\x1c", "\x85", "\u200d", "e\u0301", "[]", "[1,2]", '["a"]', "{}",
     '{"a":1}', "a.b", "a+b", "aaa", "abab", "(a)", "\\", "'", '"', "10px", "12_3",
 )  # fmt: skip
@@ -29,7 +32,7 @@ DATES = (
     "2022-05-01T24:00", "2022-05-01T10", "2022-05-01T10:00:60", "2022-05-01x10:00", " 2022-05-01 ",
     "2022-05-01T10:00:00,5", "2022-05-01T10:00:00.1234567", "2022-05-01T10:00:00 GMT", "now",
     "-3d", "3d", "-1h", "2w", "-1m", "13m", "-1y", "0d", "-9999d", "10000d", "-9999y", "3000y",
-    "-2D", "--1d", "3s", "1d ", "-1d\n", "-00001d", "1.5d", "-٣d", "２０２２", "2022-05-01T10:00:00+25:00",
+    "-2D", "--1d", "3s", "1d ", "-1d\n", "-00001d", "1.5d", "-٣d", "\uff12\uff10\uff12\uff12", "2022-05-01T10:00:00+25:00",
 )  # fmt: skip
 VERSIONS = (
     "1.2.3", "v1.2.3", "V2", "1", "1.2", "1.2.", "1..3", "1.2.3.4", "1.2.3-rc.1", "1.2.3+b5",
@@ -131,7 +134,9 @@ class Inventor:
         text = str(operator)
         if text.startswith("semver"):
             return "version"
-        return "born" if text.startswith("is_date") else str(self._one("plan", "email", "age", "odd"))
+        return (
+            "born" if text.startswith("is_date") else str(self._one("plan", "email", "age", "odd"))
+        )
 
     def _wanted(self, operator: Json) -> Json:
         if self._maybe(0.12):
@@ -168,8 +173,10 @@ class Inventor:
             "key": key,
             "type": "flag",
             "operator": "flag_evaluates_to" if self._maybe(0.95) else "exact",
-            "value": self._one(True, True, False, "red", "blue", "Red", 1, None, "true"),
-            "dependency_chain": [*chain, key] if self._maybe(0.9) else self._one([], None, "one", chain),
+            "value": self._one(*DEPENDENCY_VALUES),
+            "dependency_chain": [*chain, key]
+            if self._maybe(0.9)
+            else self._one([], None, "one", chain),
         }
         if self._maybe(0.03):
             del found["dependency_chain"]
@@ -194,7 +201,7 @@ class Inventor:
             return self._group(depth + 1)
         found = self._any_filter()
         if self._maybe(0.3):
-            found["negation"] = self._one(True, True, False, None)
+            found["negation"] = self._one(*YES_OR_NOT)
         return found
 
     def _condition(self) -> dict[str, Json]:
@@ -220,7 +227,7 @@ class Inventor:
         if self._maybe(0.15):
             filters["aggregation_group_type_index"] = self._one(0, 1, 2, None)
         if self._maybe(0.15):
-            filters["early_exit"] = self._one(True, True, False, None)
+            filters["early_exit"] = self._one(*YES_OR_NOT)
         if self._maybe(0.1):
             filters["holdout"] = self._holdout()
         if self._maybe(0.04):

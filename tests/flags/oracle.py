@@ -1,10 +1,10 @@
 """What the vendor's own package says: the real `posthog`, without network, by its private names."""
 
+import datetime as real
 import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -70,18 +70,18 @@ def _client() -> Any:
 
 
 @contextmanager
-def at(moment: datetime) -> Iterator[None]:
+def at(moment: real.datetime) -> Iterator[None]:
     """Stop their clock: they read it themselves."""
 
-    class Stopped(datetime):
+    class Stopped(real.datetime):
         @classmethod
         def now(cls, tz: Any = None) -> Any:
             return moment.astimezone(tz) if tz else moment.replace(tzinfo=None)
 
-    stopped = mock.Mock(wraps=theirs.datetime)
+    stopped = mock.Mock(wraps=real)
     stopped.datetime = Stopped
-    stopped.date = theirs.datetime.date
-    stopped.timezone = timezone
-    stopped.timedelta = theirs.datetime.timedelta
+    stopped.date = real.date
+    stopped.timezone = real.timezone
+    stopped.timedelta = real.timedelta
     with mock.patch.object(theirs, "datetime", stopped):
         yield

@@ -2,11 +2,14 @@
 
 import os
 import warnings
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.flags.comparing import differences
+from tests.flags.oracle import Oracle, Said
 
 #: `nox -s differential` asks for 20,000.
 EXAMPLES = int(os.environ.get("FLAGS_EXAMPLES", "2000"))
@@ -26,16 +29,12 @@ def test_ours_says_what_theirs_says(seed: int) -> None:
         assert differences(seed) == []
 
 
-def test_the_comparison_finds_a_difference() -> None:
-    """Could that test fail at all? If theirs is asked at another distinct id, it does."""
-    from tests.flags import comparing
+def test_the_comparison_finds_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Could that test fail at all? If theirs is asked for somebody else, it does."""
+    whole = Oracle.ask
 
-    whole = comparing.Oracle.ask
-    try:
-        comparing.Oracle.ask = lambda self, key, *, distinct_id, **call: whole(  # type: ignore[method-assign]
-            self, key, distinct_id=distinct_id + "!", **call
-        )
-        found = [one for seed in range(60) for one in differences(seed)]
-    finally:
-        comparing.Oracle.ask = whole  # type: ignore[method-assign]
-    assert len(found) > 10
+    def ask_for_another(self: Oracle, key: str, *, distinct_id: str, **call: Any) -> Said:
+        return whole(self, key, distinct_id=f"{distinct_id}!", **call)
+
+    monkeypatch.setattr(Oracle, "ask", ask_for_another)
+    assert len([one for seed in range(60) for one in differences(seed)]) > 10
