@@ -72,6 +72,16 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def differential(session: nox.Session) -> None:
+    """Compare 20,000 made up projects with the vendor's own package; not part of the default run."""
+    install(session, "tests", also=PACKAGE)
+    session.run(
+        *("pytest", "tests/flags/test_differential.py", "--timeout=1200", *session.posargs),
+        env={"FLAGS_EXAMPLES": "20000"},
+    )
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure what a call costs, beside the systems' own SDKs; not part of the default run."""
     install(session, "bench", also=PACKAGE)

@@ -11,6 +11,7 @@ from benchmarks.running import Scene
 from benchmarks.scenarios import (
     backlog,
     burst,
+    flags,
     hold,
     imports,
     several,
@@ -33,6 +34,7 @@ class Results(Struct, frozen=True, kw_only=True):
     threads: threads.Result | None = None
     backlog: backlog.Result | None = None
     several: several.Result | None = None
+    flags: flags.Result | None = None
 
 
 #: The scenarios, in the order in which they are measured and told.
@@ -56,6 +58,7 @@ def measure(scene: Scene, names: Collection[str]) -> Results:
         threads=threads.measure(scene) if "threads" in names else None,
         backlog=backlog.measure(scene) if "backlog" in names else None,
         several=several.measure(scene) if "several" in names else None,
+        flags=flags.measure(scene) if "flags" in names else None,
     )
 
 
@@ -71,6 +74,7 @@ def tables(found: Results) -> list[str]:
         found.threads and threads.table(found.threads),
         found.backlog and backlog.table(found.backlog),
         found.several and several.table(found.several),
+        found.flags and flags.table(found.flags),
     )
     return [text for text in written if text]
 
@@ -87,5 +91,6 @@ def goals(found: Results) -> list[Goal]:
         found.threads and threads.goals(found.threads),
         found.backlog and backlog.goals(found.backlog),
         found.several and several.goals(found.several),
+        found.flags and flags.goals(found.flags),
     )
     return [goal for some in asked if some for goal in some]
