@@ -71,6 +71,7 @@ class HttpRequest(Struct, frozen=True, kw_only=True):
         body: As it goes on the wire.
         method: The HTTP method.
         timeout: Seconds for the whole exchange; 0 for no limit. The lane fills it in.
+        max_answer_bytes: How much of the answer's body is read; no ingestion answer needs more.
     """
 
     url: str
@@ -78,6 +79,7 @@ class HttpRequest(Struct, frozen=True, kw_only=True):
     body: bytes
     method: str = "POST"
     timeout: float = 0.0
+    max_answer_bytes: int = 65_536
 
     def __repr__(self) -> str:
         """Show sizes, never headers (they carry the key) or the body."""
@@ -90,7 +92,7 @@ class HttpResponse(Struct, frozen=True, kw_only=True):
     Attributes:
         status: The status that the server sent.
         headers: Names in lower case.
-        body: Its beginning, bounded by the transport.
+        body: Its beginning, as much as the request bounds it to.
     """
 
     status: int

@@ -22,9 +22,6 @@ from asyncsdk.transports.proxies import Proxies
 if TYPE_CHECKING:
     import aiohttp
 
-#: Bytes of an answer that are read; no ingestion answer needs more.
-MAX_ANSWER = 65_536
-
 #: Seconds that an idle connection is kept: shorter than the load balancers' usual minute, so
 #: that it is us who close it.
 KEEP_ALIVE = 15.0
@@ -132,7 +129,7 @@ class AiohttpTransport:
         async with self._session.request(
             request.method,
             request.url,
-            data=request.body,
+            data=request.body or None,  # else a GET would have a type
             headers=request.headers,
             allow_redirects=False,
             proxy=self._proxies.for_url(request.url),
@@ -142,13 +139,14 @@ class AiohttpTransport:
             trace_request_ctx=history,
         ) as response:
             history.answered = True
-            body = await _read(response.content)
-            if len(body) > MAX_ANSWER:
+            most = request.max_answer_bytes
+            body = await _read(response.content, most)
+            if len(body) > most:
                 response.close()  # what was not read must not be taken for the next answer
             return HttpResponse(
                 status=response.status,
                 headers={name.lower(): value for name, value in response.headers.items()},
-                body=body[:MAX_ANSWER],
+                body=body[:most],
             )
 
 
@@ -168,12 +166,12 @@ def _request_class() -> type[aiohttp.ClientRequest]:
     return Request
 
 
-async def _read(content: aiohttp.StreamReader) -> bytes:
+async def _read(content: aiohttp.StreamReader, most: int) -> bytes:
     """Read to the end, or a little beyond the bound: a truncated answer is then an error."""
     parts: list[bytes] = []
     size = 0
-    while size <= MAX_ANSWER:
-        part = await content.read(MAX_ANSWER + 1 - size)
+    while size <= most:
+        part = await content.read(most + 1 - size)
         if not part:
             break
         parts.append(part)

@@ -21,7 +21,7 @@ from asyncsdk.errors import RequestTimeoutError, TransportError
 from asyncsdk.seams import HttpRequest, HttpResponse
 from asyncsdk.transports.proxies import Proxies
 
-_MAX_ANSWER = 65_536
+_MAX_HEAD = 65_536
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 
 
@@ -65,12 +65,14 @@ class BlockingTransport:
         try:
             connection.connect()
             connection.sock = bounded = _Bounded(connection.sock, until)
-            connection.request(request.method, target, request.body, {**request.headers, **extra})
+            connection.request(
+                request.method, target, request.body or None, {**request.headers, **extra}
+            )
             with closing(connection.getresponse()) as answer:
                 if not bounded.head_is_whole:
                     # The library takes a head that was cut for a whole one.
                     raise http.client.IncompleteRead(b"")
-                return _read(answer)
+                return _read(answer, request.max_answer_bytes)
         except TimeoutError:
             raise RequestTimeoutError(
                 f"no whole answer within {seconds:.1f} s", retryable=True
@@ -91,12 +93,16 @@ class BlockingTransport:
         password = _proxy_password(way) if proxy else {}
         if parts.scheme == "http":
             direct = http.client.HTTPConnection(host, port, timeout=seconds)
-            return direct, url if proxy else parts.path, password
+            return direct, url if proxy else _target(parts), password
         context = self._ssl or ssl.create_default_context()
         tls = http.client.HTTPSConnection(host, port, timeout=seconds, context=context)
         if proxy:
             tls.set_tunnel(parts.hostname or "", parts.port, password)
-        return tls, parts.path, {}
+        return tls, _target(parts), {}
+
+
+def _target(parts: SplitResult) -> str:
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def _proxy_password(proxy: SplitResult) -> dict[str, str]:
@@ -106,9 +112,9 @@ def _proxy_password(proxy: SplitResult) -> dict[str, str]:
     return {"Proxy-Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
-def _read(answer: http.client.HTTPResponse) -> HttpResponse:
-    body = answer.read(_MAX_ANSWER)
-    if answer.length and len(body) < _MAX_ANSWER:
+def _read(answer: http.client.HTTPResponse, most: int) -> HttpResponse:
+    body = answer.read(most)
+    if answer.length and len(body) < most:
         raise http.client.IncompleteRead(body, answer.length)
     return HttpResponse(
         status=answer.status,
@@ -157,7 +163,7 @@ class _BoundedReads(io.RawIOBase):
             raise TimeoutError
         self._sock.settimeout(left)
         count = self._file.readinto(buffer)
-        if count and len(self.beginning) < _MAX_ANSWER:
+        if count and len(self.beginning) < _MAX_HEAD:
             self.beginning += bytes(buffer[:count])
         return count
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec import structs
 
 from asyncsdk.errors import RequestTimeoutError, TransportError
 from asyncsdk.seams import HttpRequest, HttpResponse, Transport
@@ -177,6 +178,28 @@ async def test_an_answer_is_read_up_to_the_bound(transport: Transport, size: int
         after = await transport.send(post(line.url))
     assert (found.status, len(found.body)) == (200, min(size, MOST))
     assert (after.status, after.body) == (201, b"next")
+
+
+async def test_a_request_may_bound_its_answer_otherwise(transport: Transport) -> None:
+    """Flag definitions are megabytes; what is larger than they may be is cut as well."""
+    async with listening(answer(200, b"x" * 3_000_000)) as line:
+        large = structs.replace(post(line.url), max_answer_bytes=2_000_000)
+        small = structs.replace(post(line.url), max_answer_bytes=10)
+        sizes = [len((await transport.send(one)).body) for one in (large, small)]
+    assert sizes == [2_000_000, 10]
+
+
+async def test_what_is_asked_for_with_get_has_a_query_and_no_body(transport: Transport) -> None:
+    """Its address goes out as it is, and nothing is said of a body that is not there."""
+    async with listening(answer(200, b"ok")) as line:
+        url = f"{line.url}/flags/definitions?token=phc_1&send_cohorts"
+        found = await transport.send(
+            HttpRequest(url=url, headers={"Authorization": SECRET}, body=b"", method="GET")
+        )
+    assert found.body == b"ok"
+    said = line.asked[0].head
+    assert said.startswith("GET /flags/definitions?token=phc_1&send_cohorts HTTP/1.1\r\n")
+    assert "content-" not in said.lower()
 
 
 @pytest.mark.parametrize(
