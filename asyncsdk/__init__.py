@@ -31,7 +31,7 @@ from asyncsdk.stores import MemoryStore
 from asyncsdk.version import __version__
 
 if TYPE_CHECKING:
-    from asyncsdk.destinations import GetFluxly, Inslytic, RudderStack, Segment
+    from asyncsdk.destinations import GetFluxly, Inslytic, PostHog, RudderStack, Segment
 else:
 
     def __getattr__(name: str) -> type:
@@ -62,6 +62,7 @@ __all__ = [
     "MemoryStore",
     "Message",
     "Outcome",
+    "PostHog",
     "QueueFullError",
     "Receipt",
     "RequestTimeoutError",

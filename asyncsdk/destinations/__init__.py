@@ -16,6 +16,7 @@ from asyncsdk.wire.encoding import encode
 if TYPE_CHECKING:
     from asyncsdk.destinations.getfluxly import GetFluxly
     from asyncsdk.destinations.inslytic import Inslytic
+    from asyncsdk.destinations.posthog import PostHog
     from asyncsdk.destinations.rudderstack import RudderStack
     from asyncsdk.destinations.segment import Segment
 else:
@@ -31,11 +32,12 @@ else:
 
 
 #: The destinations, each in the module of its name.
-SYSTEMS = frozenset({"GetFluxly", "Inslytic", "RudderStack", "Segment"})
+SYSTEMS = frozenset({"GetFluxly", "Inslytic", "PostHog", "RudderStack", "Segment"})
 
 __all__ = [
     "GetFluxly",
     "Inslytic",
+    "PostHog",
     "RudderStack",
     "Secret",
     "Segment",

@@ -22,12 +22,13 @@ def bearer(key: Secret) -> dict[str, str]:
     return _headers(f"Bearer {key.reveal()}")
 
 
+def keyless() -> dict[str, str]:
+    """Return the headers of a system that takes its key in the body."""
+    return {"Content-Type": "application/json", "User-Agent": SDK}
+
+
 def _headers(authorization: str) -> dict[str, str]:
-    return {
-        "Authorization": authorization,
-        "Content-Type": "application/json",
-        "User-Agent": SDK,
-    }
+    return {"Authorization": authorization, **keyless()}
 
 
 def packed_as(encoding: str | None, headers: Mapping[str, str]) -> Mapping[str, str]:
