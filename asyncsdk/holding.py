@@ -1,4 +1,4 @@
-"""Holding: events of one lane that wait until their user consents.
+"""Holding: events of one lane that wait before its door: for a consent, or for their flags.
 
 They are encoded, counted as pending, bounded in number, bytes and age, and live in memory only. A
 call may come from any thread, so all of it is under one lock. Age is looked at whenever somebody
@@ -6,11 +6,12 @@ comes by: what has passed it is let go then.
 """
 
 import threading
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Generic, TypeVar
 
 from msgspec import Struct
 
+from asyncsdk.flag_seams import Question
 from asyncsdk.messages import Consent, Id, Message, has_consent
 from asyncsdk.outside import Bell
 from asyncsdk.receipts import AWAITS_CONSENT, Place
@@ -18,15 +19,20 @@ from asyncsdk.seams import Encoded
 from asyncsdk.wire.ids import id_text
 
 
-class Held(Struct):
-    """One event, and whose consent it waits for."""
+class Waiting(Struct):
+    """One event that waits, and since when, on a clock that never goes back."""
 
     encoded: Encoded
     place: Place
+    since: float
+
+
+class Held(Waiting):
+    """One event, and whose consent it waits for."""
+
     user_id: Id | None
     anonymous_id: Id | None
     consent: Consent | None  # as far as it is known
-    since: float  # on a clock that never goes back
 
     def is_of(self, user_id: Id | None, anonymous_id: Id | None) -> bool:
         """Say whether it is an event of this user: one of the ids given is its own."""
@@ -43,11 +49,20 @@ class Held(Struct):
             self.consent = grants
 
 
-class WaitingRoom:
-    """Hold the events of one lane.
+class Deferred(Waiting):
+    """One event, and the question whose answer belongs into it."""
+
+    question: Question
+    asked: bool = False
+
+
+WaitingT = TypeVar("WaitingT", bound=Waiting)
+
+
+class WaitingRoom(Generic[WaitingT]):
+    """Hold events of one lane, in the order of the calls.
 
     Args:
-        purposes: What a user must have agreed to.
         most: Most events; beyond it the oldest is let go.
         most_bytes: The same in bytes.
         age: Seconds after which an event is let go.
@@ -56,14 +71,12 @@ class WaitingRoom:
 
     def __init__(
         self,
-        purposes: Sequence[str],
         *,
         most: int,
         most_bytes: int,
         age: float,
         clock: Callable[[], float],
     ) -> None:
-        self.purposes: tuple[str, ...] = tuple(purposes)
         self._most = most
         self._most_bytes = most_bytes
         self._age = age
@@ -71,7 +84,7 @@ class WaitingRoom:
         self.changed: Bell = Bell()  # something left; ring it on the lane's loop
         # This is all that changes, under the lock.
         self._lock = threading.RLock()
-        self._held: deque[Held] = deque()
+        self._held: dict[int, WaitingT] = {}
         self._bytes = 0
 
     @property
@@ -84,33 +97,77 @@ class WaitingRoom:
         """The bytes of all that wait here."""
         return self._bytes
 
-    def hold(self, encoded: Encoded, place: Place, message: Message) -> list[Held]:
+    def now(self) -> float:
+        """Return what `Waiting.since` is for an event that comes now."""
+        return self._clock()
+
+    def take_in(self, one: WaitingT) -> list[WaitingT]:
         """Take one event in; return those that are let go for it, or for their age."""
-        place.outcome = AWAITS_CONSENT
-        user_id, anonymous_id = id_text(message.user_id), id_text(message.anonymous_id)
         with self._lock:
-            self._held.append(
-                Held(encoded, place, user_id, anonymous_id, message.consent, self._clock())
-            )
-            self._bytes += len(encoded.data)
+            self._held[id(one)] = one
+            self._bytes += len(one.encoded.data)
             gone = self.take_old()
             while len(self._held) > self._most or self._bytes > self._most_bytes:
                 gone.append(self._pop())
             return gone
 
-    def take_old(self) -> list[Held]:
+    def look(self) -> list[WaitingT]:
+        """Return what waits, oldest first."""
+        with self._lock:
+            return list(self._held.values())
+
+    def take_out(self, one: WaitingT) -> bool:
+        """Take *one* out; return False if it is not here any more."""
+        with self._lock:
+            found = self._held.pop(id(one), None)
+            self._bytes -= 0 if found is None else len(found.encoded.data)
+            return found is not None
+
+    def take_old(self) -> list[WaitingT]:
         """Take out what has waited too long."""
-        gone: list[Held] = []
+        gone: list[WaitingT] = []
         with self._lock:
             born_before = self._clock() - self._age
-            while self._held and self._held[0].since <= born_before:
+            while self._held and next(iter(self._held.values())).since <= born_before:
                 gone.append(self._pop())
         return gone
 
-    def take_all(self) -> list[Held]:
+    def take_all(self) -> list[WaitingT]:
         """Take everything out."""
         with self._lock:
             return [self._pop() for _ in range(len(self._held))]
+
+    def _take_these(self, some: Iterable[WaitingT]) -> list[WaitingT]:
+        return [one for one in some if self.take_out(one)]
+
+    def _pop(self) -> WaitingT:
+        one = self._held.pop(next(iter(self._held)))
+        self._bytes -= len(one.encoded.data)
+        return one
+
+
+class ConsentRoom(WaitingRoom[Held]):
+    """Hold the events of one lane until their users agree to its *purposes*."""
+
+    def __init__(
+        self,
+        purposes: Sequence[str],
+        *,
+        most: int,
+        most_bytes: int,
+        age: float,
+        clock: Callable[[], float],
+    ) -> None:
+        super().__init__(most=most, most_bytes=most_bytes, age=age, clock=clock)
+        self.purposes: tuple[str, ...] = tuple(purposes)
+
+    def hold(self, encoded: Encoded, place: Place, message: Message) -> list[Held]:
+        """Take one event in; return those that are let go for it, or for their age."""
+        place.outcome = AWAITS_CONSENT
+        user_id, anonymous_id = id_text(message.user_id), id_text(message.anonymous_id)
+        return self.take_in(
+            Held(encoded, place, self.now(), user_id, anonymous_id, message.consent)
+        )
 
     def answer(
         self, grants: Consent, user_id: Id | None, anonymous_id: Id | None
@@ -124,18 +181,10 @@ class WaitingRoom:
         allowed: list[Held] = []
         denied: list[Held] = []
         with self._lock:
-            staying: deque[Held] = deque()
-            for one in self._held:
-                verdict = None
+            for one in self._held.values():
                 if one.is_of(user_id, anonymous_id):
                     one.learn(grants)
                     verdict = has_consent(one.consent, self.purposes)
-                (staying if verdict is None else allowed if verdict else denied).append(one)
-            self._held = staying
-            self._bytes = sum(len(one.encoded.data) for one in staying)
-        return allowed, denied
-
-    def _pop(self) -> Held:
-        one = self._held.popleft()
-        self._bytes -= len(one.encoded.data)
-        return one
+                    if verdict is not None:
+                        (allowed if verdict else denied).append(one)
+            return self._take_these(allowed), self._take_these(denied)

@@ -53,6 +53,8 @@ class Outcome(Struct, frozen=True):
 PENDING = Outcome(State.PENDING)
 #: Its user has not agreed yet to what the destination asks for.
 AWAITS_CONSENT = Outcome(State.PENDING, "consent")
+#: The flags that belong into it are being asked for.
+AWAITS_FLAGS = Outcome(State.PENDING, "flags")
 STORED = Outcome(State.STORED)
 DELIVERED = Outcome(State.DELIVERED)
 
@@ -275,6 +277,9 @@ class LaneStatistics(Struct, frozen=True, kw_only=True):
         queue_bytes: Bytes of pending events.
         paused: Seconds until the next attempt while the lane rests, else 0.
         stopped: Why the lane stands still, such as a refused key; empty while it runs.
+        flag_failures: Questions about feature flags, or for their definitions, that failed.
+        flags_age: Seconds since the flag definitions in use were known to be the server's; None
+            without any.
     """
 
     accepted: int = 0
@@ -297,6 +302,8 @@ class LaneStatistics(Struct, frozen=True, kw_only=True):
     queue_bytes: int = 0
     paused: float = 0.0
     stopped: str = ""
+    flag_failures: int = 0
+    flags_age: float | None = None
 
 
 class Statistics(LaneStatistics, frozen=True, kw_only=True):
@@ -406,6 +413,7 @@ class Ledger:
             refused=noted.get("refused", 0),
             unsupported=noted.get("unsupported", 0),
             coerced=noted.get("coerced", 0),
+            flag_failures=noted.get("flag_failures", 0),
             replayed=self.replayed,
             requests=self.requests,
             retries=self.retries,
@@ -433,6 +441,9 @@ def add_up(
         dropped_reasons=reasons,
         paused=max((lane.paused for lane in lanes.values()), default=0.0),
         stopped="; ".join(lane.stopped for lane in lanes.values() if lane.stopped),
+        flags_age=max(
+            (one.flags_age for one in lanes.values() if one.flags_age is not None), default=None
+        ),
         destinations=lanes,
     )
 

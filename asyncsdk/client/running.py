@@ -14,16 +14,16 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from threading import get_ident
 from typing import Any, TypeVar
 
 from asyncsdk.client.house import House
 from asyncsdk.client.settings import Settings
-from asyncsdk.delivery.keeping import Run
+from asyncsdk.delivery.keeping import Companion, Run
 from asyncsdk.delivery.lane import Lane
 from asyncsdk.errors import ClientClosedError, ConfigurationError, DeliveryError
-from asyncsdk.receipts import FlushResult, LaneStatistics, State, Statistics
+from asyncsdk.receipts import AWAITS_FLAGS, FlushResult, LaneStatistics, State, Statistics
 from asyncsdk.reporting import Reporter
 from asyncsdk.seams import Transport
 
@@ -37,6 +37,10 @@ _LONGEST = 86_400.0
 #: Seconds that a shutdown may take beyond its timeout.
 _MARGIN = 0.1
 
+#: Seconds between looks at events that wait for their flags: their run may have ended.
+_DEFERRED_LOOK = 0.5
+#: Of a shutdown's time, how much flags may take; events go without them then.
+_SHARE_OF_FLAGS = 0.5
 #: Seconds within which a signal is heard by a loop that has nothing to do.
 _TICK = 0.5
 
@@ -65,6 +69,7 @@ class Runner:
         self._last = FlushResult()
         self._undivided: set[asyncio.Task[Any]] = set()
         self.on_start: Callable[[], None] = _nothing
+        self.companions: Callable[[], Iterable[Companion]] = tuple  # who goes along with a new run
 
     @property
     def _lanes(self) -> Sequence[Lane]:
@@ -147,19 +152,28 @@ class Runner:
         )
         self._thread = get_ident()
         self.loop = run.loop
+        for companion in self.companions():
+            run.accompany(companion)
         self.on_start()
         return run
 
     def adopt(self, lane: Lane) -> None:
         """Let the run that is under way take one more *lane*; the next one does it by itself."""
+        self._tell_run(lambda run: run.add(lane))
+
+    def send_along(self, companion: Companion) -> None:
+        """Let *companion* run beside the lanes of the run that is under way, if there is one."""
+        self._tell_run(lambda run: run.accompany(companion))
+
+    def _tell_run(self, tell: Callable[[Run], object]) -> None:
         run = self._run
         if run is None or run.ended:
             return
         if running_loop() is run.loop:
-            run.add(lane)
+            tell(run)
             return
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
-            run.loop.call_soon_threadsafe(run.add, lane)
+            run.loop.call_soon_threadsafe(tell, run)
 
     def stands_still(self) -> bool:
         """Say whether a lane stands still, and so may fill what all lanes share for hours."""
@@ -215,6 +229,7 @@ class Runner:
         import anyio  # with the run, which loads it beside the loop
 
         with anyio.move_on_after(seconds):
+            await self._let_in_deferred()
             await self._settle_round()
             if self.loop is None and self.pending and not self.closed:
                 # The run was ending: what was left meanwhile is the next one's.
@@ -227,6 +242,13 @@ class Runner:
         marks = [(lane, lane.mark()) for lane in self._lanes]
         for lane, mark in marks:
             await lane.settle_round(mark)
+
+    async def _let_in_deferred(self) -> None:
+        """Wait until what waits for its flags now has them, or goes without."""
+        for lane in self._lanes:
+            waiting = lane.deferred.look()
+            while any(one.place.outcome is AWAITS_FLAGS for one in waiting):
+                await lane.deferred.changed.wait(_DEFERRED_LOOK)
 
     async def shutdown(self, timeout: float | None, *, for_good: bool) -> FlushResult:
         """End the run as `AsyncAnalytics.shutdown` says."""
@@ -254,6 +276,9 @@ class Runner:
 
     async def _end(self, run: Run, seconds: float) -> FlushResult:
         before, began = self.statistics(), run.loop.time()
+        if not any(lane.at_exit for lane in self._lanes):  # nobody is asked at the exit
+            with anyio.move_on_after(seconds * _SHARE_OF_FLAGS):
+                await self._let_in_deferred()
         await run.end(began + seconds)
         if self.closed:
             for lane in self._lanes:

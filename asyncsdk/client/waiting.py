@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 
 from asyncsdk.client.running import Runner, running_loop
 from asyncsdk.delivery.lane import Lane
-from asyncsdk.receipts import AWAITS_CONSENT, PENDING, Place, State
+from asyncsdk.receipts import AWAITS_CONSENT, AWAITS_FLAGS, PENDING, Place, State
 
 #: Seconds between looks at a queue that was too full to go on.
 _CROWDED_LOOK = 0.005
@@ -68,6 +68,9 @@ class Desk:
             lane = next(lane for lane in self._lanes if lane.name == place.lane)
             await lane.waiting_room.changed.wait(_HELD_LOOK)
             lane.let_go(lane.waiting_room.take_old())
+        while place.outcome is AWAITS_FLAGS and place.fates is None:
+            lane = next(lane for lane in self._lanes if lane.name == place.lane)
+            await lane.deferred.changed.wait(_HELD_LOOK)
         while place.fates is not None and not _settled(place):
             await place.fates.moved()
 

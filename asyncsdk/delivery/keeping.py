@@ -45,6 +45,19 @@ _BACKEND = "anyio._backends._asyncio"
 _running: set[Run] = set()
 
 
+class Companion(Protocol):
+    """Something that runs beside the lanes, as long as it has something to do."""
+
+    @property
+    def name(self) -> str:
+        """How its task is called."""
+        ...
+
+    async def run(self) -> None:
+        """Do it; what is raised is logged. Cancelled when the run is asked to end."""
+        ...
+
+
 class Lanes(Protocol):
     """The lanes of a client, of which some come and go."""
 
@@ -92,6 +105,8 @@ class Run:
         self._lanes = list(house.lanes)
         self._news = asyncio.Event()  # a lane was added, or the run is to end
         self._next_look = self.loop.time() + house.look
+        self._group: asyncio.TaskGroup | None = None  # while the transport is open
+        self._companions: dict[Companion, asyncio.Task[None] | None] = {}
         self.ready: asyncio.Event = asyncio.Event()
         self.dropped: int = 0
         self._asked_to_end = asyncio.Event()
@@ -142,6 +157,19 @@ class Run:
             self._lanes.append(lane)
             self._news.set()
 
+    def accompany(self, companion: Companion) -> bool:
+        """Let *companion* run from now on, or once the transport is open; on the run's loop.
+
+        Returns:
+            Whether it runs now.
+        """
+        if self._asked_to_end.is_set() or self.ended:
+            return False
+        if self._companions.get(companion) is None:
+            self._companions[companion] = None
+            self._start_companions()
+        return self._group is not None
+
     async def wait(self) -> None:
         """Wait until nothing of this run is left. Cancelling this changes nothing."""
         await asyncio.wait([self._task])
@@ -184,6 +212,7 @@ class Run:
             async with asyncio.TaskGroup() as group:
                 await self._run_lanes(group)
         finally:
+            self._group = None
             with _at_most(_CLOSING):
                 await self._close()
 
@@ -198,6 +227,8 @@ class Run:
         news = self._wait_for_news(group)
         lanes: dict[asyncio.Task[None], Lane] = {}
         self._start_lanes(group, lanes)
+        self._group = group
+        self._start_companions()
         self.ready.set()
         while not self._asked_to_end.is_set():
             done, _ = await asyncio.wait(
@@ -212,6 +243,7 @@ class Run:
                 news = self._wait_for_news(group)
             if store in done:
                 store = await self._start_store(group)
+        self._end_companions()
         await self._finish(self._deadline)
         tasks: tuple[asyncio.Task[Any], ...] = (news, store, *lanes)
         for task in tasks:
@@ -230,6 +262,33 @@ class Run:
         for lane in self._lanes:
             if lane not in running:
                 lanes[group.create_task(lane.run(), name=f"asyncsdk {lane.name}")] = lane
+
+    def _start_companions(self) -> None:
+        if self._group is None:
+            return
+        for companion in [one for one, task in self._companions.items() if task is None]:
+            self._companions[companion] = self._group.create_task(
+                self._accompany(companion), name=f"asyncsdk {companion.name}"
+            )
+
+    async def _accompany(self, companion: Companion) -> None:
+        try:
+            await companion.run()
+        except Exception as error:  # noqa: BLE001 - nothing of ours may reach the host
+            self._reporter.say(
+                f"companion {companion.name}",
+                f"{companion.name} ended unexpectedly ({type(error).__name__}). Please report this",
+                level=logging.ERROR,
+            )
+        finally:
+            # Nothing is awaited since it said that it has nothing to do: it can start again.
+            self._companions.pop(companion, None)
+
+    def _end_companions(self) -> None:
+        self._group = None
+        for task in self._companions.values():
+            if task is not None:
+                task.cancel()
 
     def _end_idle_lanes(
         self, group: asyncio.TaskGroup, lanes: dict[asyncio.Task[None], Lane]
@@ -293,7 +352,7 @@ class Run:
 
     async def _drain(self) -> None:
         """Deliver what can be delivered in `exit_drain` seconds, with tasks of our own."""
-        if not any(lane.door.pending for lane in self._lanes):
+        if not any(lane.door.pending or lane.deferred.events for lane in self._lanes):
             return
         deadline = self.loop.time() + self._exit_drain
         ending = self._asked_to_end.is_set()

@@ -16,7 +16,8 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from msgspec import structs
 
@@ -29,14 +30,24 @@ from asyncsdk.delivery.packing import Packer
 from asyncsdk.delivery.parcels import Parcel
 from asyncsdk.delivery.sending import error_of, send_for_ever, short
 from asyncsdk.errors import DeliveryError
-from asyncsdk.holding import Held, WaitingRoom
+from asyncsdk.holding import ConsentRoom, Deferred, Held, Waiting, WaitingRoom
 from asyncsdk.intake import Budget, Door
 from asyncsdk.options import LaneOptions
 from asyncsdk.outside import Bell, Outside
-from asyncsdk.receipts import STORED, Fates, LaneStatistics, Ledger, dropped
+from asyncsdk.receipts import PENDING, STORED, Fates, LaneStatistics, Ledger, dropped
 from asyncsdk.reporting import Reporter
 from asyncsdk.retrying import Move, Pace, Range
-from asyncsdk.seams import Batch, DeadLetter, Destination, Fate, Room, Store, Transport, Verdict
+from asyncsdk.seams import (
+    Batch,
+    DeadLetter,
+    Destination,
+    Encoded,
+    Fate,
+    Room,
+    Store,
+    Transport,
+    Verdict,
+)
 
 #: Seconds before a lane that crashed is started again.
 _AFTER_CRASH = 1.0
@@ -75,6 +86,7 @@ class Lane:
         self.room: Room = self.rooms[main]
         self.warn_event_bytes: int | None = limits.warn_event_bytes
         self._budget = budget
+        self.flags_age: Callable[[], float | None] = _no_flags
         self._begin()
 
     def _begin(self) -> None:
@@ -84,13 +96,14 @@ class Lane:
         self.custody: Custody = Custody(self.door)
         self.closer: Closer = Closer()
         self.layby: Layby = Layby()
-        self.waiting_room: WaitingRoom = WaitingRoom(
-            self.options.consent,
-            most=self.options.max_held_events,
-            most_bytes=self.options.max_queue_bytes,
-            age=self.options.max_held_age,
-            clock=self.outside.monotonic,
-        )
+        bounds: dict[str, Any] = {
+            "most": self.options.max_held_events,
+            "most_bytes": self.options.max_queue_bytes,
+            "age": self.options.max_held_age,
+            "clock": self.outside.monotonic,
+        }
+        self.waiting_room: ConsentRoom = ConsentRoom(self.options.consent, **bounds)
+        self.deferred: WaitingRoom[Deferred] = WaitingRoom(**bounds)  # for their flags
         # This is all that changes, with all of the above; the lane's loop writes it.
         self.pace: Pace = Pace(width=self.options.concurrency)
         self.trusted: bool = False  # it has delivered since it last stood still
@@ -394,6 +407,8 @@ class Lane:
         """Deliver everything, until *deadline* on the loop's clock or until it is in vain."""
         began = self.now
         self.finishing = True
+        for one in self.deferred.take_all():
+            self.let_in(one, one.encoded)  # without its flags: nobody asks for them any more
         self.door.close()
         self.door.urge()
         self.layby.hurry()
@@ -421,17 +436,34 @@ class Lane:
         if count:
             self.reporter.drop(self.name, reason, count)
         self.let_go(self.waiting_room.take_all())
+        self._turn_away(self.deferred.take_all(), reason)
         self.waiting_room.changed.ring()
+        self.deferred.changed.ring()
         return count
+
+    def let_in(self, one: Deferred, encoded: Encoded) -> None:
+        """Let an event in that waited for its flags, as *encoded*; a full queue drops it.
+
+        On the lane's loop.
+        """
+        self.door.drain()
+        one.place.outcome = PENDING
+        if not self.door.take(encoded, one.place):
+            self._turn_away([one], "queue_full")
+        self.deferred.changed.ring()
 
     def let_go(self, held: Sequence[Held]) -> None:
         """Drop what waited for a consent that does not come; any thread."""
-        for one in held:
-            one.place.outcome = dropped("consent")
-            self.ledger.turn_away("consent")
+        self._turn_away(held, "consent")
         if held:
-            self.reporter.drop(self.name, "consent", len(held))
             self.tell_held()
+
+    def _turn_away(self, waiting: Sequence[Waiting], reason: str) -> None:
+        for one in waiting:
+            one.place.outcome = dropped(reason)
+            self.ledger.turn_away(reason)
+        if waiting:
+            self.reporter.drop(self.name, reason, len(waiting))
 
     def tell_held(self) -> None:
         """Wake whoever waits for an event that was held for consent; any thread."""
@@ -458,20 +490,23 @@ class Lane:
     def view(self) -> LaneStatistics:
         """Return the counters and gauges as they are now."""
         left = len(self.door.left)
-        held = self.waiting_room.events
+        held = self.waiting_room.events + self.deferred.events
         uncounted = left + held + self.door.open_events
         view = self.ledger.view(
             pending=self.door.held_events + left + held,
-            queue_bytes=self.door.held_bytes + self.door.left_bytes + self.waiting_room.bytes,
+            queue_bytes=self.door.held_bytes
+            + self.door.left_bytes
+            + self.waiting_room.bytes
+            + self.deferred.bytes,
             paused=self._pause(),
             stopped=self.pace.stopped,
         )
-        return structs.replace(view, accepted=view.accepted + uncounted) if uncounted else view
+        return structs.replace(view, accepted=view.accepted + uncounted, flags_age=self.flags_age())
 
     @property
     def pending(self) -> int:
-        """Events that are not settled, those that wait for consent among them."""
-        return self.door.pending + self.waiting_room.events
+        """Events that are not settled, those that wait before the door among them."""
+        return self.door.pending + self.waiting_room.events + self.deferred.events
 
     def _pause(self) -> float:
         try:
@@ -482,6 +517,10 @@ class Lane:
     def _evicted(self, count: int) -> None:
         self.reporter.drop(self.name, "queue_full", count)
         self._moved.ring()
+
+
+def _no_flags() -> None:
+    """Return the age of the flag definitions of a lane that has none."""
 
 
 def _key_of(key: str, group: list[DeadLetter]) -> str:

@@ -255,7 +255,7 @@ class PostHog:
         if message.groups:
             around["$groups"] = message.groups
         if message.flags:
-            around.update(_flags(message.flags))
+            around.update(flag_properties(message.flags))
         properties = {**around, **own, **self._about_us}
         disable_geoip = message.disable_geoip
         if self.disable_geoip if disable_geoip is None else disable_geoip:
@@ -288,7 +288,7 @@ def _uuid_of(message_id: str) -> str:
     return str(uuid5(_MESSAGE_IDS, message_id))
 
 
-def _flags(flags: Mapping[str, Any]) -> dict[str, Any]:
+def flag_properties(flags: Mapping[str, Any]) -> dict[str, Any]:
     """Return feature flags as properties; what is in such a form already stays as it is."""
     found = {
         name if name.startswith("$") else f"$feature/{name}": value for name, value in flags.items()

@@ -1,0 +1,167 @@
+"""The seams of feature flags: what is asked about them, what is answered, and who words it.
+
+A `FlagWire` is a frozen value with pure methods, as a destination is: it turns questions into
+requests and answers into values. `asyncsdk.flags` asks, waits and remembers; it knows no system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from asyncsdk.seams import HttpRequest, HttpResponse
+
+#: What a flag evaluates to: off, on, or the key of a variant.
+Value = bool | str
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """Whose flags are asked for, and what is known of them.
+
+    Attributes:
+        distinct_id: Who.
+        groups: The groups that the person belongs to, by type.
+        person_properties: Facts about the person.
+        group_properties: Facts about the groups, by type.
+        device_id: The device, for flags that are decided by it.
+        keys: The flags that are asked for; None for all.
+    """
+
+    distinct_id: str
+    groups: Mapping[str, str] = _NOTHING
+    person_properties: Mapping[str, Any] = _NOTHING
+    group_properties: Mapping[str, Mapping[str, Any]] = _NOTHING
+    device_id: str | None = None
+    keys: Sequence[str] | None = None
+
+    def __repr__(self) -> str:
+        """Show how much is asked, never about whom."""
+        keys = "all flags" if self.keys is None else f"{len(self.keys)} flags"
+        return f"Question({keys})"
+
+
+class RemoteFlag(Struct, frozen=True, kw_only=True):
+    """What the server says of one flag.
+
+    Attributes:
+        value: What it is for this person.
+        failed: Whether the server could not decide it: the value means nothing.
+        payload: Its payload, decoded.
+        reason: Why, in the server's words.
+        code: The same as a code.
+        id: The flag's number.
+        version: The version of its definition.
+        has_experiment: Whether an experiment looks at it; None if the server does not say.
+    """
+
+    value: Value
+    failed: bool = False
+    payload: Any = None
+    reason: str | None = None
+    code: str | None = None
+    id: int | None = None
+    version: int | None = None
+    has_experiment: bool | None = None
+
+
+class RemoteFlags(Struct, frozen=True, kw_only=True):
+    """What the server answers to a question.
+
+    Attributes:
+        flags: By key.
+        error: What went wrong, in the words of `$feature_flag_error`; empty when nothing did.
+        request_id: The server's name for the request.
+        evaluated_at: When, in milliseconds since 1970.
+        minimal: Whether events about flags without an experiment need few properties only.
+        again: Whether the same question may be answered in a moment.
+    """
+
+    flags: Mapping[str, RemoteFlag] = _NOTHING
+    error: str = ""
+    request_id: str | None = None
+    evaluated_at: int | None = None
+    minimal: bool = False
+    again: bool = False
+
+
+class Poll(Struct, frozen=True, kw_only=True):
+    """What an answer to the question for definitions means.
+
+    Attributes:
+        body: The definitions, still to be decoded; None where there are none in it.
+        packed: Whether they are gzip.
+        etag: The name of this state of them, for the next question.
+        same: Whether they are those that we have.
+        clear: Whether they must not be used any more.
+        error: Why there are none, without keys; empty if there are.
+        retry_after: Seconds that the server asks to wait.
+    """
+
+    body: bytes | None = None
+    packed: bool = False
+    etag: str | None = None
+    same: bool = False
+    clear: bool = False
+    error: str = ""
+    retry_after: float | None = None
+
+
+class FlagWire(Protocol):
+    """How one system is asked about its flags."""
+
+    @property
+    def may_poll(self) -> bool:
+        """Whether definitions can be asked for: there is a key for it."""
+        ...
+
+    @property
+    def interval(self) -> float | None:
+        """Seconds between two questions for definitions; None asks only when told to."""
+        ...
+
+    @property
+    def timeout(self) -> float:
+        """Seconds for a question about flags."""
+        ...
+
+    @property
+    def max_definitions_bytes(self) -> int:
+        """Definitions above this are refused."""
+        ...
+
+    @property
+    def too_large(self) -> str:
+        """What is said of definitions that are refused for their size."""
+        ...
+
+    def ask(self, question: Question) -> HttpRequest:
+        """Word *question*; what JSON cannot carry goes as text."""
+        ...
+
+    def read(self, response: HttpResponse) -> RemoteFlags:
+        """Say what the answer to a question means; never raises."""
+        ...
+
+    def ask_definitions(self, etag: str | None) -> HttpRequest:
+        """Ask for the definitions, unless they are those that *etag* names."""
+        ...
+
+    def read_definitions(self, response: HttpResponse) -> Poll:
+        """Say what the answer means; a packed body is left packed. Never raises."""
+        ...
+
+    def ask_config(self, key: str) -> HttpRequest:
+        """Ask for the payload of a remote configuration."""
+        ...
+
+    def read_config(self, response: HttpResponse) -> Any:
+        """Return the payload, or None.
+
+        Raises:
+            ValueError: The answer is none.
+        """
+        ...
