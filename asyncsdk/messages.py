@@ -12,7 +12,9 @@ from msgspec import Struct, structs
 
 from asyncsdk.errors import ConfigurationError, ValidationError
 
-Kind = Literal["track", "identify", "page", "screen", "group", "alias", "group_identify"]
+Kind = Literal[
+    "track", "identify", "page", "screen", "group", "alias", "group_identify", "exception"
+]
 
 _MOST_ID_BITS = 996  # about 300 digits
 
@@ -36,6 +38,7 @@ class Message(Struct):
         timestamp: When it happened, if the caller said so, in the same form.
         group_id: As given; a number stays a number.
         previous_id: As given; a number stays a number.
+        personless: Whether it may be nobody's: `capture` and `capture_exception` need no id.
     """
 
     type: Kind
@@ -60,6 +63,7 @@ class Message(Struct):
     flags: Any = None
     send_feature_flags: bool = False
     disable_geoip: bool | None = None
+    personless: bool = False
 
 
 @dataclass_transform(field_specifiers=(msgspec.field,))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Unpack
+from typing import Any, Protocol, Unpack
 
 from asyncsdk.client.checking import Common, CommonWithUser
 from asyncsdk.client.gate import (
     ALIAS,
     CAPTURE,
+    CAPTURE_EXCEPTION,
     GROUP,
     GROUP_IDENTIFY,
     IDENTIFY,
@@ -19,6 +20,14 @@ from asyncsdk.client.gate import (
 )
 from asyncsdk.messages import Event, Id, Object
 from asyncsdk.receipts import Receipt
+
+
+class FlagSnapshot(Protocol):
+    """Feature flags of one user, evaluated once."""
+
+    def event_properties(self) -> dict[str, Any]:
+        """Return them as an event's properties: ``$feature/<key>``, ``$active_feature_flags``."""
+        ...
 
 
 class Calls(ABC):
@@ -188,20 +197,21 @@ class Calls(ABC):
         distinct_id: Id | None = None,
         properties: Object | None = None,
         *,
-        flags: Object | None = None,
+        flags: Object | FlagSnapshot | None = None,
         send_feature_flags: bool = False,
         disable_geoip: bool | None = None,
         **common: Unpack[CommonWithUser],
     ) -> Receipt:
         """Say that something happened, in PostHog's words.
 
-        Other systems get a `track` with ``user_id = distinct_id``.
+        Other systems get a `track` with ``user_id = distinct_id``. Without any id, given or bound,
+        it is an event of nobody, which PostHog alone takes.
 
         Args:
             event: Its name, not empty; or a typed `Event`.
             distinct_id: Who.
-            properties: Facts about it.
-            flags: Feature flags that were evaluated already (PostHog).
+            properties: Facts about it; ``$set`` and ``$set_once`` in them are facts about the user.
+            flags: Feature flags that were evaluated already: values by name, or a snapshot.
             send_feature_flags: Whether to evaluate and send them (PostHog).
             disable_geoip: Whether PostHog is not to look up the address.
             common: See `CommonWithUser`.
@@ -210,15 +220,55 @@ class Calls(ABC):
             ValidationError: An argument breaks a rule (with ``invalid="raise"``).
             QueueFullError: The queue is full (with ``overflow="raise"``).
         """
+        given = {"event": event, "distinct_id": distinct_id, "properties": properties, **common}
+        # The rest goes the careful way, so only what is said.
+        if flags is not None:
+            given["flags"] = flags
+        if send_feature_flags is not False:
+            given["send_feature_flags"] = send_feature_flags
+        if disable_geoip is not None:
+            given["disable_geoip"] = disable_geoip
+        return self._say(CAPTURE, given)
+
+    def capture_exception(
+        self,
+        error: BaseException,
+        distinct_id: Id | None = None,
+        properties: Object | None = None,
+        *,
+        handled: bool = True,
+        flags: Object | FlagSnapshot | None = None,
+        disable_geoip: bool | None = None,
+        **common: Unpack[CommonWithUser],
+    ) -> Receipt:
+        """Say that an error occurred (PostHog alone).
+
+        What is told of it: its type and text, those of its causes and of a group's members, and the
+        source lines that led to it; never the values of variables.
+
+        Args:
+            error: An exception, raised or not.
+            distinct_id: Whose; without any id, given or bound, it is nobody's.
+            properties: Facts about it; ``$exception_level`` and ``$exception_fingerprint`` may be
+                among them.
+            handled: Whether the application lives on.
+            flags: Feature flags that were evaluated already: values by name, or a snapshot.
+            disable_geoip: Whether PostHog is not to look up the address.
+            common: See `CommonWithUser`.
+
+        Raises:
+            ValidationError: An argument breaks a rule, or no destination has such a call.
+            QueueFullError: The queue is full (with ``overflow="raise"``).
+        """
         given = {
-            "event": event,
+            "error": error,
             "distinct_id": distinct_id,
             "properties": properties,
+            "handled": handled,
             "flags": flags,
-            "send_feature_flags": send_feature_flags,
             "disable_geoip": disable_geoip,
         }
-        return self._say(CAPTURE, {**given, **common})
+        return self._say(CAPTURE_EXCEPTION, {**given, **common})
 
     @abstractmethod
     def _say(self, call: Call, given: dict[str, Any]) -> Receipt:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from asyncsdk.client.exceptions import exception_properties
 from asyncsdk.client.gate import Call
 from asyncsdk.errors import ValidationError
 from asyncsdk.messages import (
@@ -148,6 +149,9 @@ def read_given(message: Message, call: Call, given: dict[str, Any]) -> bool:
     unknown = sorted(given.keys() - call.takes)
     if unknown:
         raise TypeError(f"got an unexpected keyword argument {unknown[0]!r}")
+    if call.personless:
+        message.personless = True
+        _read_posthog(given)
     for word in ("external_id", "distinct_id"):
         if word in given:
             given["user_id"] = same_id(word, given.get("user_id"), given.pop(word))
@@ -190,6 +194,19 @@ def _message_id(value: object) -> str:
 def _check_event(field: str, value: object) -> None:
     if not isinstance(value, Event):
         check_text(field, value)
+
+
+def _read_posthog(given: dict[str, Any]) -> None:
+    """Turn what only PostHog's calls are given, an error and a snapshot of flags, into objects."""
+    if "error" in given:
+        error, handled = given.pop("error"), given.pop("handled", True)
+        given["properties"] = exception_properties(error, handled, given.get("properties"))
+    read = getattr(given.get("flags"), "event_properties", None)
+    if callable(read):
+        try:
+            given["flags"] = read()
+        except Exception as error:  # noqa: BLE001 - a foreign snapshot may raise anything
+            raise ValidationError(f"flags: cannot be read ({type(error).__name__})") from None
 
 
 def _check_flag(field: str, value: object) -> None:
@@ -275,7 +292,8 @@ def check_whole(message: Message) -> None:
     if message.type == "track":  # first, and without detours: nearly all of them are
         if not message.event:
             raise ValidationError("event: a text that is not empty is needed")
-        check_somebody(message)
+        if not message.personless:
+            check_somebody(message)
     else:
         _check_other(message, message.type)
 
@@ -283,7 +301,7 @@ def check_whole(message: Message) -> None:
 def _check_other(message: Message, kind: Kind) -> None:
     if kind == "group_identify":
         check_text("group_type", message.group_type)
-    elif kind != "alias":
+    elif kind != "alias" and not message.personless:
         check_somebody(message)
     if kind in ("group", "group_identify") and not message.group_id:
         name = "group_id" if kind == "group" else "group_key"

@@ -65,11 +65,13 @@ class Call(Struct, frozen=True):
         kind: Of the messages that it makes.
         usual: The names of what it usually is given.
         takes: The names of all that it can be given.
+        personless: Whether it needs no id, and has one of its own: `distinct_id`.
     """
 
     kind: Kind
     usual: frozenset[str]
     takes: frozenset[str]
+    personless: bool = False
 
 
 _COMMON = ("user_id", "anonymous_id", "session_id", "context", "integrations", "groups", "consent")
@@ -78,17 +80,18 @@ _READ = ("external_id", "timestamp", "message_id")
 
 def _call(kind: Kind, own: Sequence[str], *more: str) -> Call:
     usual = frozenset((*_COMMON, *own))
-    return Call(kind, usual, usual.union(_READ, more))
+    return Call(kind, usual, usual.union(_READ, more), personless="distinct_id" in own)
 
 
 TRACK = _call("track", ("event", "properties"))
 CAPTURE = _call(
     "track",
-    ("event", "properties"),
-    "distinct_id",
+    ("event", "properties", "distinct_id", "disable_geoip"),
     "flags",
     "send_feature_flags",
-    "disable_geoip",
+)
+CAPTURE_EXCEPTION = _call(
+    "exception", ("properties", "distinct_id", "disable_geoip"), "flags", "error", "handled"
 )
 IDENTIFY = _call("identify", ("traits",))
 PAGE = _call("page", ("name", "category", "properties"))
@@ -102,9 +105,28 @@ def read_usual(call: Call, given: Mapping[str, Any], message_id: str, now: str) 
     """Return the message of what a call was *given*, or None if something in it is not usual."""
     if not call.usual.issuperset(given):
         return None
+    if call.personless:
+        return _read_capture(call, given, message_id, now)
     try:
         message = convert(
             {"type": call.kind, "message_id": message_id, "original_timestamp": now, **given},
+            _UsualMessage,
+        )
+        return message if _is_unchanged(message, given) else None
+    except Exception:  # noqa: BLE001 - foreign objects may raise anything when touched
+        return None
+
+
+def _read_capture(
+    call: Call, given: Mapping[str, Any], message_id: str, now: str
+) -> Message | None:
+    """Do the same where `distinct_id` names the user; beside another `user_id` it must be checked."""
+    if given.get("user_id") is not None:
+        return None
+    own = {**given, "user_id": given.get("distinct_id"), "personless": True}
+    try:
+        message = convert(
+            {"type": call.kind, "message_id": message_id, "original_timestamp": now, **own},
             _UsualMessage,
         )
         return message if _is_unchanged(message, given) else None

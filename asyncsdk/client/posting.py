@@ -69,6 +69,7 @@ def apply_hooks(
         The message, or None and the reason for which it is dropped.
     """
     kind, message_id, made = message.type, message.message_id, message.original_timestamp
+    personless = message.personless
     for name in _FOREIGN:
         setattr(message, name, _copied(name, getattr(message, name)))
     for hook in hooks:
@@ -81,6 +82,7 @@ def apply_hooks(
             return None, "before_send"
         message = result
     message.type, message.message_id, message.original_timestamp = kind, message_id, made
+    message.personless = personless
     return message, ""
 
 

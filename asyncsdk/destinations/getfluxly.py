@@ -202,6 +202,8 @@ class GetFluxly:
         Raises whatever encoding raises: the event is then cleaned up first.
         """
         kind = message.type
+        if message.personless and not (message.user_id or message.anonymous_id):
+            return Unsupported("user_id, anonymous_id: track() needs one of them for GetFluxly")
         if kind == "track":
             return self._event(message, message.event, message.properties)
         if kind == "identify":

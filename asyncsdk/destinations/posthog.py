@@ -46,6 +46,7 @@ from asyncsdk.seams import (
 )
 from asyncsdk.version import __version__
 from asyncsdk.wire.encoding import encode
+from asyncsdk.wire.ids import given_id
 
 EVENTS = "events"
 
@@ -250,8 +251,9 @@ class PostHog:
         """Return an event's *own* properties, over what its context says, under what we say."""
         context = message.context
         around: dict[str, Any] = {} if context is None else properties_of(context)
-        if message.session_id is not None:
-            around["$session_id"] = message.session_id
+        session_id = given_id(message.session_id)
+        if session_id is not None:
+            around["$session_id"] = session_id
         if message.groups:
             around["$groups"] = message.groups
         if message.flags:

@@ -6,6 +6,7 @@
     group            $groupidentify            $group_type, $group_key, $group_set
     group_identify   $groupidentify            the same; needs no user
     alias            $create_alias             distinct_id (the id from now on), alias
+    exception        $exception                $exception_list, $exception_level, the properties
 
 Source: posthog-node 5.70.0, posthog 7.91.1, recorded (checked 2026-11).
 """
@@ -54,6 +55,10 @@ def whose(message: Message) -> str | None:
 
 def _track(message: Message) -> Said:
     return Said(message.event or "", whose(message), message.properties or _NOTHING)
+
+
+def _exception(message: Message) -> Said:
+    return Said("$exception", whose(message), message.properties or _NOTHING)
 
 
 def _identify(message: Message) -> Said:
@@ -128,4 +133,5 @@ _FORMS: dict[Kind, Callable[[Message], Said | Unsupported]] = {
     "group": _group,
     "group_identify": _group,
     "alias": _alias,
+    "exception": _exception,
 }

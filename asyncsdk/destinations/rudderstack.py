@@ -153,6 +153,10 @@ class RudderStack:
         kind = message.type
         if kind == "group_identify":
             return Unsupported("RudderStack has no group_identify; call group() with an id")
+        if kind == "exception":
+            return Unsupported("RudderStack has no capture_exception; call track()")
+        if message.personless and not (message.user_id or message.anonymous_id):
+            return Unsupported("user_id, anonymous_id: track() needs one of them for RudderStack")
         if kind == "alias" and not (message.user_id and message.previous_id):
             return Unsupported("alias: RudderStack needs user_id and previous_id")
         user_id = message.user_id

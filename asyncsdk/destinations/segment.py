@@ -150,6 +150,10 @@ class Segment:
         kind = message.type
         if kind == "group_identify":
             return Unsupported("Segment has no group_identify; call group() with an id")
+        if kind == "exception":
+            return Unsupported("Segment has no capture_exception; call track()")
+        if message.personless and not (message.user_id or message.anonymous_id):
+            return Unsupported("user_id, anonymous_id: track() needs one of them for Segment")
         if kind == "alias" and not (message.user_id and message.previous_id):
             return Unsupported("alias: Segment needs user_id and previous_id")
         integrations = message.integrations

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from asyncsdk import GetFluxly, Inslytic, RudderStack, Segment
+from asyncsdk import GetFluxly, Inslytic, PostHog, RudderStack, Segment
 from asyncsdk.destinations import encode
 from asyncsdk.messages import Kind, Message
 from asyncsdk.seams import Destination, Encoded
@@ -21,6 +21,7 @@ SYSTEMS: Mapping[str, Destination] = {
     "Segment": Segment(KEY),
     "Inslytic": Inslytic(KEY),
     "GetFluxly": GetFluxly(KEY),
+    "PostHog": PostHog(KEY),
 }
 
 #: What stands in a field that is an object.
@@ -31,7 +32,10 @@ _TWO_TIMES = ("2026-01-02T03:04:05.000Z", "2026-01-02T03:04:06.000Z")
 
 #: Two values of each field. Numbers where a field may be one: it shows who needs texts.
 VALUES: Mapping[str, tuple[Any, Any]] = {
-    "message_id": ("m-2", "m-3"),
+    "message_id": (
+        "0199c3a0-0000-7000-8000-000000000002",
+        "0199c3a0-0000-7000-8000-000000000003",
+    ),
     "original_timestamp": _TWO_TIMES,
     "timestamp": _TWO_TIMES,
     "user_id": (42, 43),
@@ -48,10 +52,11 @@ VALUES: Mapping[str, tuple[Any, Any]] = {
     "context": _TWO_OBJECTS,
     "integrations": _TWO_FLAGS,
     "groups": ({INNER: "a"}, {INNER: "b"}),
-    "flags": _TWO_FLAGS,
+    "flags": ({INNER: "a"}, {INNER: "b"}),
     "consent": (False, True),
     "send_feature_flags": (True, False),
     "disable_geoip": (True, False),
+    "personless": (True, False),
 }
 
 Path = tuple[str, ...]

@@ -77,7 +77,7 @@ def full(kind: Kind, value: Any = "v", message_id: str = "m-1") -> Message:
     message.timestamp = HAPPENED_AT
     message.groups = {"company": "company-1"}
     message.consent = {"analytics": True, "ads": False}
-    if kind in ("track", "page", "screen", "group_identify"):
+    if kind in ("track", "page", "screen", "group_identify", "exception"):
         message.properties = {"revenue": 19.95, "items": [{"sku": "a"}], "more": value}
     else:
         message.traits = {"plan": "pro", "seats": 3, "more": value}
