@@ -7,6 +7,7 @@ requests and answers into values. `asyncsdk.flags` asks, waits and remembers; it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -37,6 +38,20 @@ class Question(Struct, frozen=True, kw_only=True):
     group_properties: Mapping[str, Mapping[str, Any]] = _NOTHING
     device_id: str | None = None
     keys: Sequence[str] | None = None
+
+    @property
+    def device(self) -> str | None:
+        """The device, also if it is one of the person's properties."""
+        device = self.device_id or self.person_properties.get("$device_id")
+        return device if isinstance(device, str) and device else None
+
+    def group_facts(self) -> dict[str, dict[str, Any]]:
+        """Return the properties of the groups, each with its key; of no other groups."""
+        facts = self.group_properties
+        return {
+            kind: {"$group_key": key, **facts.get(kind, _NOTHING)}
+            for kind, key in self.groups.items()
+        }
 
     def __repr__(self) -> str:
         """Show how much is asked, never about whom."""
@@ -74,6 +89,7 @@ class RemoteFlags(Struct, frozen=True, kw_only=True):
     Attributes:
         flags: By key.
         error: What went wrong, in the words of `$feature_flag_error`; empty when nothing did.
+        failed: Whether there is no answer at all.
         request_id: The server's name for the request.
         evaluated_at: When, in milliseconds since 1970.
         minimal: Whether events about flags without an experiment need few properties only.
@@ -82,6 +98,7 @@ class RemoteFlags(Struct, frozen=True, kw_only=True):
 
     flags: Mapping[str, RemoteFlag] = _NOTHING
     error: str = ""
+    failed: bool = False
     request_id: str | None = None
     evaluated_at: int | None = None
     minimal: bool = False
@@ -124,6 +141,16 @@ class FlagWire(Protocol):
         ...
 
     @property
+    def only_locally(self) -> bool:
+        """Whether flags are never asked of the server, unless a call says so."""
+        ...
+
+    @property
+    def given(self) -> Path | bytes | None:
+        """Definitions to start from: a file, or what is in one."""
+        ...
+
+    @property
     def timeout(self) -> float:
         """Seconds for a question about flags."""
         ...
@@ -144,6 +171,10 @@ class FlagWire(Protocol):
 
     def read(self, response: HttpResponse) -> RemoteFlags:
         """Say what the answer to a question means; never raises."""
+        ...
+
+    def add_flags(self, data: bytes, flags: Mapping[str, Value]) -> bytes:
+        """Return an encoded event, as `Encoded.data`, with *flags* in it; what it has stays."""
         ...
 
     def ask_definitions(self, etag: str | None) -> HttpRequest:

@@ -71,6 +71,10 @@ class Outside:
         now = self._now
         return now.text if now.ms == ms else self._turn(ms).text
 
+    def now_ms(self) -> int:
+        """Return the milliseconds since 1970."""
+        return time.time_ns() // 1_000_000
+
     def monotonic(self) -> float:
         """Return seconds on a clock that never goes back."""
         return time.monotonic()

@@ -12,9 +12,11 @@ import logging
 import threading
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from asyncsdk.errors import DeliveryError
+
+T = TypeVar("T")
 
 #: Seconds for which one kind of trouble is not logged again.
 QUIET = 30.0
@@ -52,18 +54,27 @@ class Reporter:
         self._once: set[str] = set()
         self._inside: set[int] = set()  # threads in which a hook is running
 
-    def say(self, kind: str, text: str, *, level: int = logging.WARNING, count: int = 1) -> None:
-        """Log *text* unless this *kind* was logged in the last `QUIET` seconds.
+    def say(
+        self,
+        kind: str,
+        text: str,
+        *,
+        level: int = logging.WARNING,
+        count: int = 1,
+        quiet: float = QUIET,
+    ) -> None:
+        """Log *text* unless this *kind* was logged in the last *quiet* seconds.
 
         Args:
             kind: What sort of trouble it is.
             text: The line; ``{count}`` in it becomes what happened since the last line.
             level: The logging level.
             count: How much of it happened.
+            quiet: Seconds for which it is said no more.
         """
         now = self._monotonic()
         total = self._swallowed.get(kind, 0) + count
-        if now - self._said.get(kind, -QUIET) < QUIET:
+        if now - self._said.get(kind, -quiet) < quiet:
             self._swallowed[kind] = total
             return
         self._said[kind] = now
@@ -95,6 +106,10 @@ class Reporter:
         """Hand *facts* about something that happened to `on_event`."""
         if self._on_event is not None:
             self._call("on_event", lambda hook: hook(kind, facts), self._on_event)
+
+    def call(self, name: str, hook: Callable[[T], object], fact: T) -> None:
+        """Hand *fact* to a *hook* of the user's that is called *name*."""
+        self._call(name, lambda one: one(fact), hook)
 
     def hook_failed(self, name: str, error: BaseException) -> None:
         """Say once that the user's hook *name* raised; the kind of error only, not its text."""

@@ -6,12 +6,14 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager
+from functools import cached_property
 from types import TracebackType
 from typing import Unpack
 
 from asyncsdk.client.binding import Binding
 from asyncsdk.client.checking import Bound
 from asyncsdk.client.directing import Directed
+from asyncsdk.client.flagging import Flagging
 from asyncsdk.client.house import House, check_shape
 from asyncsdk.client.leaving import Leaving
 from asyncsdk.client.posting import let_in
@@ -20,6 +22,7 @@ from asyncsdk.client.saying import Saying, Shared
 from asyncsdk.client.settings import Options, read
 from asyncsdk.delivery.lane import Lane
 from asyncsdk.errors import ConfigurationError, ValidationError
+from asyncsdk.flags.getting import Flags
 from asyncsdk.intake import Budget
 from asyncsdk.messages import Consent, Id, Object, check_consent, check_id
 from asyncsdk.options import resolve
@@ -77,7 +80,11 @@ class AsyncAnalytics(Saying):
 
         self._house = House(make, destinations)
         runner = Runner(self._house, settings, transport, reporter)
-        super().__init__(Shared(settings, outside, reporter), self._house.own, runner)
+        shared = Shared(settings, outside, reporter)
+        super().__init__(shared, self._house.own, runner)
+        self._flagging = Flagging(self._house, runner, shared)
+        shared.add_flags = self._flagging.add_flags
+        runner.companions, runner.on_fork = self._flagging.companions, self._flagging.after_fork
         self._leaving = Leaving(self._house, runner, settings, reporter)
         runner.on_start = self._leaving.attend
 
@@ -116,17 +123,24 @@ class AsyncAnalytics(Saying):
         _trace: TracebackType | None,
     ) -> None:
         """Shut down within `shutdown_timeout`; a cancelled host still drains once."""
+        self._flagging.rest()
         await self._runner.shutdown(None, for_good=True)
         self._leaving.forget()
 
     async def start(self) -> AsyncAnalytics:
         """Start a run on the running loop; nothing happens if there is one.
 
+        From here on flag definitions are polled for, where a destination has a key for it.
+
         Raises:
             ClientClosedError: The client was closed by the end of its ``async with`` block.
-            ConfigurationError: It is running on another loop.
+            ConfigurationError: It is running on another loop, or `flag_definitions` of a
+                destination cannot be read.
         """
-        await self._runner.start().ready.wait()
+        await self._flagging.load_given()
+        run = self._runner.start()
+        self._flagging.poll_from_now()
+        await run.ready.wait()
         return self
 
     async def flush(self, timeout: float | None = None) -> FlushResult:
@@ -157,6 +171,7 @@ class AsyncAnalytics(Saying):
         Raises:
             ConfigurationError: The client is running on another loop.
         """
+        self._flagging.rest()
         result = await self._runner.shutdown(timeout, for_good=False)
         self._leaving.forget()
         return result
@@ -191,6 +206,17 @@ class AsyncAnalytics(Saying):
         bound = Bound(user_id, anonymous_id, session_id, context, groups, consent)
         return Binding(self, self._shared, bound)
 
+    @cached_property
+    def flags(self) -> Flags:
+        """The feature flags of the first destination that has some.
+
+        Of another one: ``analytics.to(name).flags``.
+
+        Raises:
+            ConfigurationError: No destination has.
+        """
+        return self._flagging.first(tuple(lane.destination for lane in self._house.own))
+
     def to(self, *destinations: str | Destination) -> Directed:
         """Return a light view whose calls go only to these destinations.
 
@@ -205,7 +231,7 @@ class AsyncAnalytics(Saying):
             ConfigurationError: None is given, one is no destination, or the client has none of that
                 name. The calls of the view raise it if another destination has the name of one.
         """
-        return Directed(self, self._shared, self._runner, self._house, destinations)
+        return Directed(self, self._shared, self._runner, self._house, self._flagging, destinations)
 
     def consent(
         self,

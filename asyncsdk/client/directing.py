@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from asyncsdk.client.flagging import Flagging
 from asyncsdk.client.gate import Call
 from asyncsdk.client.house import House, check_shape
 from asyncsdk.client.running import Runner
 from asyncsdk.client.saying import Saying, Shared
 from asyncsdk.errors import ConfigurationError
+from asyncsdk.flags.getting import Flags
 from asyncsdk.receipts import Receipt
 from asyncsdk.seams import Destination
 
@@ -22,18 +24,34 @@ class Directed(Saying):
     """
 
     def __init__(
-        self, client: object, shared: Shared, runner: Runner, house: House, wanted: Sequence[Wanted]
+        self,
+        client: object,
+        shared: Shared,
+        runner: Runner,
+        house: House,
+        flagging: Flagging,
+        wanted: Sequence[Wanted],
     ) -> None:
         if not wanted:
             raise ConfigurationError("to(): a name or a destination is needed")
         self._client = client  # a view keeps its client alive
         self._house = house
+        self._flagging = flagging
         self._wanted = [
             house.find(one).destination if isinstance(one, str) else one for one in wanted
         ]
         for one in self._wanted:
             check_shape(one)
         super().__init__(shared, (), runner)
+
+    @property
+    def flags(self) -> Flags:
+        """The feature flags of the first of these destinations that has some.
+
+        Raises:
+            ConfigurationError: None has.
+        """
+        return self._flagging.first(tuple(self._wanted))
 
     def _say(self, call: Call, given: dict[str, Any]) -> Receipt:
         # Each time: lanes of others end when nobody uses them, and are made anew.

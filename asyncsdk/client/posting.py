@@ -16,7 +16,7 @@ from asyncsdk.client.checking import merged
 from asyncsdk.client.settings import Hook, Settings
 from asyncsdk.delivery.lane import Lane
 from asyncsdk.errors import QueueFullError, ValidationError
-from asyncsdk.holding import Held
+from asyncsdk.holding import Waiting
 from asyncsdk.messages import Message
 from asyncsdk.receipts import PENDING, Place, dropped
 from asyncsdk.reporting import Reporter
@@ -204,11 +204,11 @@ def take(lane: Lane, encoded: Encoded, place: Place, *, owner: bool) -> bool:
     return True
 
 
-def let_in(lane: Lane, held: Held, *, owner: bool) -> None:
-    """Give an event that waited for consent to its lane's door; a full queue drops it."""
-    held.place.outcome = PENDING
-    if not take(lane, held.encoded, held.place, owner=owner):
-        held.place.outcome = dropped("queue_full")
+def let_in(lane: Lane, one: Waiting, *, owner: bool) -> None:
+    """Give an event that waited before its lane's door to it; a full queue drops it."""
+    one.place.outcome = PENDING
+    if not take(lane, one.encoded, one.place, owner=owner):
+        one.place.outcome = dropped("queue_full")
         lane.ledger.turn_away("queue_full")
         lane.reporter.drop(lane.name, "queue_full")
 

@@ -57,7 +57,7 @@ class Runner:
     ) -> None:
         self._house = house
         self._settings = settings
-        self._transport = transport
+        self.transport: Transport = transport
         self._reporter = reporter
         # This is all that changes.
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -69,6 +69,7 @@ class Runner:
         self._last = FlushResult()
         self._undivided: set[asyncio.Task[Any]] = set()
         self.on_start: Callable[[], None] = _nothing
+        self.on_fork: Callable[[], None] = _nothing
         self.companions: Callable[[], Iterable[Companion]] = tuple  # who goes along with a new run
 
     @property
@@ -144,7 +145,7 @@ class Runner:
         self._run = run = Run(
             self._house,
             store=self._settings.store,
-            transport=self._transport,
+            transport=self.transport,
             reporter=self._reporter,
             exit_drain=self._settings.exit_drain,
             tick=_TICK if self._settings.handle_signals else None,
@@ -160,6 +161,11 @@ class Runner:
     def adopt(self, lane: Lane) -> None:
         """Let the run that is under way take one more *lane*; the next one does it by itself."""
         self._tell_run(lambda run: run.add(lane))
+
+    def accompany(self, companion: Companion) -> bool:
+        """Let *companion* run beside the lanes, on the run's loop; return whether it does."""
+        run = self._run
+        return run is not None and not run.ended and run.accompany(companion)
 
     def send_along(self, companion: Companion) -> None:
         """Let *companion* run beside the lanes of the run that is under way, if there is one."""
@@ -206,10 +212,11 @@ class Runner:
         self._run = None
         self._ending = None
         self._last = FlushResult()
-        forget = getattr(self._transport, "forget", None)
+        forget = getattr(self.transport, "forget", None)
         if callable(forget):
             forget()
         self._house.after_fork()
+        self.on_fork()
 
     async def undivided(self, work: Coroutine[Any, Any, T]) -> T:
         """Do *work* to its end, even if whoever waits for it is cancelled meanwhile."""
@@ -329,4 +336,4 @@ _NOTHING_YET = LaneStatistics()
 
 
 def _nothing() -> None:
-    """Do nothing at the start of a run."""
+    """Do nothing, at the start of a run or after a fork."""

@@ -7,7 +7,7 @@ kept, and nothing of it is written to.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from asyncsdk.client.calls import Calls
 from asyncsdk.client.checking import (
@@ -42,6 +42,21 @@ from asyncsdk.seams import Encoded, Unsupported
 from asyncsdk.wire.values import Coerced
 
 
+class AddFlags(Protocol):
+    """Adds feature flags to an event that asks for them."""
+
+    def __call__(
+        self,
+        message: Message,
+        found: list[tuple[Lane, Encoded]],
+        places: list[Place],
+        *,
+        owner: bool,
+    ) -> list[tuple[Lane, Encoded]]:
+        """Return *found* with flags in them, but for those that must wait in new *places*."""
+        ...
+
+
 class Shared:
     """What a client and the views of it have in common."""
 
@@ -51,6 +66,7 @@ class Shared:
         self.reporter: Reporter = reporter
         self.base_context: Mapping[str, Any] | None = base_context(settings)
         self.base_is_plain: bool = is_plain(self.base_context)
+        self.add_flags: AddFlags | None = None  # to events that ask for it
 
 
 class Saying(Calls):
@@ -102,8 +118,14 @@ class Saying(Calls):
                 f"naive {place}", f"{place}: a timestamp without a zone was read as UTC (said once)"
             )
 
-    def _post(self, message: Message, *, plain: bool) -> Receipt:
-        """Complete a read *message* and give it to its lanes; *plain* values need no second look."""
+    def _post(self, message: Message, *, plain: bool, bare: bool = False) -> Receipt:
+        """Complete a read *message* and give it to its lanes.
+
+        Args:
+            message: What was said.
+            plain: Whether its values need no second look.
+            bare: Whether it goes without any context.
+        """
         bound = bound_to(self._shared)
         if bound is not None:
             inherit(message, bound)
@@ -111,6 +133,8 @@ class Saying(Calls):
         if self._base_context is not None:
             message.context = merged(self._base_context, message.context)
             plain = plain and self._shared.base_is_plain
+        if bare:
+            message.context = None
         check_whole(message)
         settings = self._settings
         if settings.before_send:
@@ -174,6 +198,8 @@ class Saying(Calls):
         places: list[Place] = []
         if self._asks_consent:
             found = self._ask_consent(message, found, places)
+        if message.send_feature_flags and message.flags is None and self._shared.add_flags:
+            found = self._shared.add_flags(message, found, places, owner=owner)
         if self._may_refuse:
             check_room(found)
         for lane, encoded in found:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -24,7 +25,7 @@ from asyncsdk.destinations.answers import is_page, json_in, retry_after
 from asyncsdk.destinations.headers import bearer, keyless
 from asyncsdk.destinations.posthog import PostHog, flag_properties
 from asyncsdk.destinations.secrets import Secret
-from asyncsdk.flag_seams import Poll, Question, RemoteFlag, RemoteFlags
+from asyncsdk.flag_seams import Poll, Question, RemoteFlag, RemoteFlags, Value
 from asyncsdk.seams import HttpRequest, HttpResponse
 from asyncsdk.wire.encoding import decode, encode, looks_foreign
 from asyncsdk.wire.values import clean
@@ -55,6 +56,17 @@ class PostHogFlags(Struct, frozen=True):
         return self.destination.feature_flags_polling_interval
 
     @property
+    def only_locally(self) -> bool:
+        """Whether flags are never asked of the server, unless a call says so."""
+        return self.destination.only_evaluate_locally
+
+    @property
+    def given(self) -> Path | bytes | None:
+        """Definitions to start from."""
+        given = self.destination.flag_definitions
+        return given if given is None or isinstance(given, bytes) else Path(given)
+
+    @property
     def timeout(self) -> float:
         """Seconds for a question about flags."""
         return self.destination.flags_timeout
@@ -75,21 +87,19 @@ class PostHogFlags(Struct, frozen=True):
         )
 
     def _fields(self, question: Question) -> dict[str, Any]:
-        persons, groups = question.person_properties, question.groups
         fields: dict[str, Any] = {
             "token": Secret(self.destination.api_key).reveal(),
             "distinct_id": question.distinct_id,
-            "groups": groups,
-            "person_properties": persons,
-            "group_properties": with_group_keys(groups, question.group_properties),
+            "groups": question.groups,
+            "person_properties": question.person_properties,
+            "group_properties": question.group_facts(),
         }
         if self.destination.disable_geoip:
             fields["geoip_disable"] = True
         if question.keys is not None:
             fields["flag_keys_to_evaluate"] = question.keys
-        device = question.device_id or persons.get("$device_id")
-        if device:
-            fields["$device_id"] = device
+        if question.device is not None:
+            fields["$device_id"] = question.device
         fields["evaluation_runtime"] = "server"
         return fields
 
@@ -97,16 +107,16 @@ class PostHogFlags(Struct, frozen=True):
         """Say what the answer to a question means."""
         status = response.status
         if not 200 <= status < 300:
-            return RemoteFlags(error=f"api_error_{status}", again=status in _PASSING)
+            return RemoteFlags(error=f"api_error_{status}", failed=True, again=status in _PASSING)
         try:
             content = json_in(response)
         except ValueError:
             content = None
         if not isinstance(content, dict):
-            return RemoteFlags(error="unknown_error")
+            return RemoteFlags(error="unknown_error", failed=True)
         limited = content.get("quotaLimited")
         if isinstance(limited, list) and "feature_flags" in limited:
-            return RemoteFlags(error="quota_limited")
+            return RemoteFlags(error="quota_limited", failed=True)
         computing = content.get("errorsWhileComputingFlags") is True
         return RemoteFlags(
             flags=dict(_flags(content)),
@@ -115,6 +125,16 @@ class PostHogFlags(Struct, frozen=True):
             evaluated_at=_number(content.get("evaluatedAt")),
             minimal=content.get("minimalFlagCalledEvents") is True,
         )
+
+    def add_flags(self, data: bytes, flags: Mapping[str, Value]) -> bytes:
+        """Return an encoded event with *flags* among its properties; its own ones stay.
+
+        What else is in it stays as it is, byte for byte.
+        """
+        event = msgspec.json.decode(data + b"}", type=dict[str, Raw])
+        own = msgspec.json.decode(event["properties"], type=dict[str, Raw])
+        event["properties"] = Raw(encode({**flag_properties(flags), **own}))
+        return encode(event)[:-1]
 
     def ask_definitions(self, etag: str | None) -> HttpRequest:
         """Ask for the definitions, packed if the server likes, unless they are those of *etag*."""
@@ -183,15 +203,6 @@ def is_packed(response: HttpResponse) -> bool:
     return response.headers.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip")
 
 
-def with_group_keys(
-    groups: Mapping[str, str], properties: Mapping[str, Mapping[str, Any]]
-) -> dict[str, dict[str, Any]]:
-    """Return the *properties* of *groups*, each with its group's key; others are left out."""
-    return {
-        kind: {"$group_key": key, **properties.get(kind, _NOTHING)} for kind, key in groups.items()
-    }
-
-
 def _body(fields: dict[str, Any]) -> bytes:
     with suppress(Exception):  # what a foreign object raises is met by cleaning up
         body = encode(fields)
@@ -253,18 +264,3 @@ def _text(value: object) -> str | None:
 
 def _number(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def add_flags(data: bytes, flags: Mapping[str, Any]) -> bytes:
-    """Return an encoded event with *flags* among its properties; its own ones stay.
-
-    What else is in it stays as it is, byte for byte.
-
-    Args:
-        data: As `Encoded.data`, without its closing brace.
-        flags: By key.
-    """
-    event = msgspec.json.decode(data + b"}", type=dict[str, Raw])
-    own = msgspec.json.decode(event["properties"], type=dict[str, Raw])
-    event["properties"] = Raw(encode({**flag_properties(flags), **own}))
-    return encode(event)[:-1]

@@ -9,7 +9,7 @@ from asyncsdk.flags.deciding import always, by_enrollment, in_order, unless_held
 from asyncsdk.flags.filters import Work
 from asyncsdk.flags.hashing import first_above
 from asyncsdk.flags.outcomes import CONTINUITY, SERVER, UNSUPPORTED, Evaluation, Reason
-from asyncsdk.flags.payloads import Decision, Payloads
+from asyncsdk.flags.payloads import NO_PAYLOADS, Decision, Payloads
 from asyncsdk.flags.rulebook import MOST_FILTERS, Rulebook
 
 
@@ -35,6 +35,7 @@ class Compiled(NamedTuple):
     unresolved: Reason | None = None
     is_direct: bool = True
     is_mixed: bool = False
+    payloads: Payloads = NO_PAYLOADS
 
 
 def compile_flag(key: str, definition: dict[str, object], book: Rulebook) -> Work[Compiled]:
@@ -53,9 +54,10 @@ def _compile(key: str, definition: dict[str, object], book: Rulebook) -> Work[Co
     payloads = Payloads(filters.get("payloads"))
     off = Evaluation(value=False, payload=payloads.of(value=False))
     if not definition.get("active"):
-        return Compiled(payloads.apart(always(off)), off)
+        return Compiled(payloads.apart(always(off)), off, payloads=payloads)
     if definition.get("ensure_experience_continuity"):
-        return Compiled(always(CONTINUITY), off, unresolved="experience_continuity")
+        reason: Reason = "experience_continuity"
+        return Compiled(always(CONTINUITY), off, unresolved=reason, payloads=payloads)
     prizes = Prizes(key, _variants(filters.get("multivariate")), payloads)
     conditions: list[Condition] = []
     definitions = _list(filters.get("groups"))
@@ -69,7 +71,7 @@ def _compile(key: str, definition: dict[str, object], book: Rulebook) -> Work[Co
     if filters.get("feature_enrollment") is True:
         is_for_group = for_whom == "group"
         decide = always(UNSUPPORTED) if is_for_group else by_enrollment(key, prizes.on, off)
-    compiled = Compiled(payloads.apart(decide), off, for_whom)
+    compiled = Compiled(payloads.apart(decide), off, for_whom, payloads=payloads)
     return _described(compiled, conditions, filters, book)
 
 

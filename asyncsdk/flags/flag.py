@@ -29,7 +29,7 @@ class Flag:
         key: Its name.
         id: The server's number for it, as it came.
         version: Of its definition, as it came.
-        has_experiment: It is part of an experiment.
+        has_experiment: Whether it is part of an experiment; None if the server does not say.
         direct: Decides for an id and person properties; None until it is compiled, and for
             flags that look at more than those two.
     """
@@ -48,7 +48,8 @@ class Flag:
         self.key = key
         self.id = definition.get("id")
         self.version = definition.get("version")
-        self.has_experiment = definition.get("has_experiment") is True
+        experiment = definition.get("has_experiment")
+        self.has_experiment: bool | None = experiment if isinstance(experiment, bool) else None
         self.direct: Direct | None = None
         self.enter: Enter = self._enter_first
         self._source: str | dict[str, object] = source
@@ -63,6 +64,10 @@ class Flag:
                 pass
         assert self._compiled is not None  # noqa: S101
         return self._compiled
+
+    def payload_of(self, value: bool | str) -> object:  # noqa: FBT001
+        """Return the payload of *value*, which is the caller's to change; None without one."""
+        return self.compiled.payloads.own(value)
 
     @property
     def unresolved(self) -> Reason | None:

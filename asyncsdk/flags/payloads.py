@@ -32,6 +32,10 @@ class Payloads:
         """Return the payload of *value*, or None."""
         return self._decoded.get(value if isinstance(value, str) else str(value).lower())
 
+    def own(self, value: bool | str) -> object:  # noqa: FBT001
+        """Return the payload of *value*, which is the caller's to change."""
+        return deepcopy(self.of(value))
+
     def apart(self, decide: Decision) -> Decision:
         """Return *decide* so that each outcome has a payload of its own."""
         if not self.can_change:
@@ -44,6 +48,9 @@ class Payloads:
             return msgspec.structs.replace(found, payload=deepcopy(found.payload))
 
         return decide_apart
+
+
+NO_PAYLOADS = Payloads(None)
 
 
 def _decoded(payload: object) -> object:

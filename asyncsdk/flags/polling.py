@@ -1,0 +1,289 @@
+"""Polling: keeps the flag definitions of one destination as the server has them.
+
+    poll ──200──▶ decoded in pieces ──▶ the new definitions, swapped as a whole
+      │ ──304──▶ those that we have are the server's
+      │ ──402──▶ cleared: the quota is used up
+      └─ else ─▶ those that we have stay in use; the next poll waits longer
+
+There is one poll at a time, in one task beside the lanes, so no answer can meet a newer one. The task
+ends when it has nothing to do: with `regular` it goes on for the length of the run, without it it
+polls once. Whoever wants a poll while one is under way shares it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from asyncsdk.errors import AnalyticsError, RequestTimeoutError, TransportError
+from asyncsdk.flag_seams import FlagWire, Poll
+from asyncsdk.flags.asking import QUIET
+from asyncsdk.flags.definitions import Definitions
+from asyncsdk.flags.loading import TooLarge, decoded, inflated
+from asyncsdk.outside import Bell, Outside
+from asyncsdk.reporting import Reporter
+from asyncsdk.seams import Transport
+
+#: Seconds; the doubling after failures ends here.
+LONGEST = 60.0
+#: Seconds; a server that asks for a longer pause gets this one.
+LONGEST_ASKED = 600.0
+#: Fraction by which a pause is longer or shorter, so that many processes do not poll as one.
+JITTER = 0.1
+#: Seconds between looks at a run that may have ended under the poll.
+_LOOK = 1.0
+
+
+def next_poll(interval: float, failures: int, retry_after: float | None, spread: float) -> float:
+    """Return the seconds until the next poll.
+
+    Args:
+        interval: Between two polls that go well.
+        failures: In a row, until now.
+        retry_after: What the server asked for; it lengthens the pause, and is never undercut.
+        spread: A draw from -1 to 1.
+    """
+    doubled = min(interval * 2.0 ** min(failures, 32), max(LONGEST, interval))
+    return max(doubled * (1.0 + JITTER * spread), min(retry_after or 0.0, LONGEST_ASKED))
+
+
+class News(Struct, frozen=True, kw_only=True):
+    """What a poll brought about.
+
+    Attributes:
+        kind: ``"loaded"`` or ``"changed"`` (new definitions), ``"cleared"``, ``"failed"``.
+        changed: The keys of flags that are new, gone, or defined otherwise.
+        error: What went wrong.
+        failures: Polls that failed in a row, this one included.
+    """
+
+    kind: Literal["loaded", "changed", "cleared", "failed"]
+    changed: frozenset[str] = frozenset()
+    error: str = ""
+    failures: int = 0
+
+
+class Poller:
+    """Poll for the definitions of one destination."""
+
+    def __init__(
+        self,
+        wire: FlagWire,
+        name: str,
+        *,
+        accompany: Callable[[Poller], bool],
+        ready: Callable[[], Awaitable[None]],
+        transport: Transport,
+        outside: Outside,
+        reporter: Reporter,
+        note: Callable[[], None],
+    ) -> None:
+        self.name: str = f"{name} flags"
+        self._wire = wire
+        self._lane = name
+        self._accompany = accompany  # lets its task run beside the lanes, if it can
+        self._ready = ready  # waits until the transport is open
+        self._transport = transport
+        self._outside = outside
+        self._reporter = reporter
+        self._note = note
+        # This is all that changes; the loop of the run writes it.
+        self.definitions: Definitions | None = None
+        self.loaded_at: int | None = None  # in milliseconds since 1970
+        self.regular: bool = False  # polls go on by themselves
+        self.error: str = ""  # of the last poll
+        self.listeners: dict[Callable[[News], object], None] = {}
+        self._known_at: float | None = None  # when they were the server's, on a steady clock
+        self._etag: str | None = None
+        self._failures = 0
+        self._retry_after: float | None = None
+        self._polling = False
+        self._wanted = False  # somebody waits for a poll
+        self._over = 0  # polls that ended, one way or another
+        self._good = False  # the last one brought or confirmed definitions
+        self._ended = Bell()
+        self._asked = Bell()
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the definitions in use were known to be the server's; None without any."""
+        if self._known_at is None:
+            return None
+        return max(self._outside.monotonic() - self._known_at, 0.0)
+
+    def how_old(self) -> float | None:
+        """Return the `age`."""
+        return self.age
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether polls can go on by themselves."""
+        return self._wire.may_poll and self._wire.interval is not None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether polls go on by themselves."""
+        return self.regular and self.may_go_on
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the first poll ever is under way, or about to begin."""
+        return self.regular and self.definitions is None and not self._over
+
+    def adopt(self, definitions: Definitions) -> None:
+        """Use *definitions* from now on: those of a file, or of an answer."""
+        before, self.definitions = self.definitions, definitions
+        self.loaded_at = self._outside.now_ms()
+        self._known_at = self._outside.monotonic()
+        self._tell(
+            News(
+                kind="loaded" if before is None else "changed",
+                changed=changed_keys(before, definitions),
+            )
+        )
+
+    async def reload(self) -> bool:
+        """Poll now, or share the poll that is under way; return whether it went well.
+
+        Cancelling this leaves the poll to itself.
+        """
+        try:
+            await self._ready()
+        except AnalyticsError:  # closed for good, or on another loop
+            return False
+        before = self._over
+        while self._over == before:
+            if not self._go():
+                return False
+            await self._ended.wait(_LOOK)
+        return self._good
+
+    async def over(self) -> None:
+        """Wait until a poll is over, or a while."""
+        await self._ended.wait(_LOOK)
+
+    async def first(self, seconds: float) -> None:
+        """Wait until the first poll is over, *seconds* at the most."""
+        if self._go():
+            await self._ended.wait(seconds)
+
+    def _go(self) -> bool:
+        if self._polling:
+            return True
+        self._wanted = True
+        self._asked.ring()
+        return self._accompany(self)
+
+    def rest(self) -> None:
+        """Let polls go on no more; one that is under way ends with its run."""
+        self.regular = False
+        self._asked.ring()
+
+    async def run(self) -> None:
+        """Poll; go on with `regular`, end without. Cancelling this ends a poll at once."""
+        while True:
+            self._wanted = False
+            await self._poll()
+            interval = self._wire.interval
+            if not self.regular or interval is None:
+                return
+            spread = self._outside.spread()
+            await self._asked.wait(next_poll(interval, self._failures, self._retry_after, spread))
+            if not self.regular and not self._wanted:
+                return
+
+    async def _poll(self) -> None:
+        self._polling, self._good = True, False
+        try:
+            poll, definitions = await self._fetch()
+            self._take(poll, definitions)
+        finally:
+            self._polling = False
+            self._over += 1
+            self._ended.ring()
+
+    async def _fetch(self) -> tuple[Poll, Definitions | None]:
+        """Ask, and decode what comes; what goes wrong is an answer too."""
+        try:
+            response = await self._transport.send(self._wire.ask_definitions(self._etag))
+            poll = self._wire.read_definitions(response)
+            if poll.body is None:
+                return poll, None
+            body = poll.body
+            if poll.packed:
+                body = await inflated(body, self._wire.max_definitions_bytes)
+            return poll, await decoded(body)
+        except RequestTimeoutError:
+            return Poll(error="no answer in time"), None
+        except TransportError as error:
+            return Poll(error=str(error)), None
+        except TooLarge:
+            return Poll(error=self._wire.too_large), None
+        except ValueError:
+            return Poll(error="the answer holds no definitions"), None
+        except Exception as error:  # noqa: BLE001 - a foreign transport may raise anything
+            return Poll(error=type(error).__name__), None
+
+    def _take(self, poll: Poll, definitions: Definitions | None) -> None:
+        self._retry_after = poll.retry_after
+        if definitions is not None:
+            self._etag = poll.etag
+            self.adopt(definitions)
+        elif poll.same and self.definitions is not None:
+            self._etag = poll.etag or self._etag
+            self._known_at = self._outside.monotonic()
+        elif poll.clear:
+            self._clear(poll.error)
+            return
+        else:
+            self._failed(poll.error or "HTTP 304, but there are no definitions here")
+            return
+        self.error, self._failures, self._good = "", 0, True
+
+    def _clear(self, error: str) -> None:
+        had = self.definitions
+        self.definitions = self.loaded_at = self._known_at = self._etag = None
+        self.error, self._failures = error, 0
+        self._note()
+        self._reporter.say(
+            f"definitions {self._lane}",
+            f"{self._lane}: {error}: flags are not evaluated here any more, but asked of the server",
+            quiet=QUIET,
+        )
+        self._tell(News(kind="cleared", changed=changed_keys(had, None), error=error))
+
+    def _failed(self, error: str) -> None:
+        self._failures += 1
+        self.error = error
+        self._note()
+        age = self.age
+        kept = "there are none yet" if age is None else f"those of {age:.0f} s ago stay in use"
+        self._reporter.say(
+            f"definitions {self._lane}",
+            f"{self._lane}: no flag definitions ({error}); {kept}. {{count}} such failures since "
+            "the last line",
+            quiet=QUIET,
+        )
+        self._tell(News(kind="failed", error=error, failures=self._failures))
+
+    def _tell(self, news: News) -> None:
+        for listener in list(self.listeners):
+            self._reporter.call("watch", listener, news)
+
+    def after_fork(self) -> None:
+        """Start clean in a forked child; the definitions are as good there."""
+        self._polling = self.regular = False
+        self._ended, self._asked = Bell(), Bell()
+
+
+def changed_keys(before: Definitions | None, after: Definitions | None) -> frozenset[str]:
+    """Return the keys of flags that are new, gone, or defined otherwise."""
+    old, new = _versions(before), _versions(after)
+    return frozenset(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+
+
+def _versions(definitions: Definitions | None) -> Mapping[str, object]:
+    flags = {} if definitions is None else definitions.flags
+    return {key: (flag.id, flag.version) for key, flag in flags.items()}
