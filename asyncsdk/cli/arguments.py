@@ -58,6 +58,7 @@ class CollectOptions(Struct, frozen=True, kw_only=True):
     port: int = 0
     write_keys: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    flag_definitions: str | None = None
 
 
 def parse(
@@ -80,6 +81,7 @@ def parse(
             port=found.port,
             write_keys=tuple(found.write_key),
             faults=_faults(found.fault) or (),
+            flag_definitions=found.flag_definitions,
         )
     if found.ndjson is not None:
         return _file_options(demo, found, environ)
@@ -129,13 +131,16 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     collect = commands.add_parser(
         "collect",
         help="run a local server that takes events",
-        description="Run a stand-in for RudderStack, Segment, GetFluxly and Inslytic on this "
-        "machine, until Ctrl-C.",
+        description="Run a stand-in for RudderStack, Segment, PostHog, GetFluxly and Inslytic "
+        "on this machine, until Ctrl-C.",
     )
     collect.add_argument("--port", type=_port, default=0, metavar="N", help="0 takes a free one")
     collect.add_argument("--host", default="127.0.0.1", help="a loopback name or address")
     collect.add_argument(
         "--write-key", action="append", default=[], metavar="K", help="let only such keys in"
+    )
+    collect.add_argument(
+        "--flag-definitions", metavar="FILE", help="PostHog's flags, as its API answers them"
     )
     _describe_faults(collect)
     return parser, demo

@@ -61,6 +61,7 @@ def _collect(options: CollectOptions) -> int:
         options.host,
         write_keys=options.write_keys or None,
         faults=[read_fault(text) for text in options.faults],
+        flag_definitions=options.flag_definitions,
         write=_print_now,
     )
     try:

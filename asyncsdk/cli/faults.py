@@ -64,13 +64,16 @@ def _what(fault: Fault) -> str:
         return f"slow by {fault.seconds:g} s"
     if fault.kind == "max_body":
         return f"413 above {fault.bytes:,} bytes"
-    if fault.kind == "reject":
-        return f"{fault.part:.0%} of the events refused".replace("%", " %")
+    if fault.kind in ("reject", "flag_errors"):
+        of = "the events refused" if fault.kind == "reject" else "the flags failed"
+        return f"{fault.part:.0%} of {of}".replace("%", " %")
     return _WORDS[fault.kind]
 
 
 def _when(fault: Fault) -> list[str]:
     found: list[str] = []
+    if fault.path:
+        found.append(f"at {fault.path}")
     if fault.times is not None:
         found.append("once" if fault.times == 1 else f"{fault.times} times")
     if fault.share < 1.0:
@@ -89,8 +92,10 @@ _WORDS = {
     "delay": "slow answer",
     "drop": "connection closed",
     "drop_after_head": "answer cut after its head",
+    "flag_errors": "flags failed",
     "hang": "no answer",
     "max_body": "413",
+    "quota_limited": "flags over their quota",
     "reject": "events refused",
     "reset": "connection reset",
     "status": "error status",

@@ -7,6 +7,8 @@ from typing import Any, TypeGuard
 import msgspec
 from msgspec import Struct
 
+from asyncsdk.collector.persons import Learned
+
 PLAIN = "text/plain; charset=utf-8"
 JSON = "application/json"
 
@@ -23,7 +25,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     """Holds one HTTP answer together with what became of the events.
 
     `keep_as` is the key under which it is given again, `joins` which ids were joined to which
-    user; `repeat` says that it was given before.
+    user, `learns` what the events say of persons; `repeat` says that it was given before.
     """
 
     status: int
@@ -36,6 +38,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     refused: int = 0
     keep_as: str = ""
     joins: Mapping[str, str] = {}
+    learns: Sequence[Learned] = ()
     repeat: bool = False
 
 

@@ -5,11 +5,15 @@ from collections.abc import Callable
 import msgspec
 
 from asyncsdk.collector.answers import Answer
+from asyncsdk.collector.flag_book import FlagBook
 from asyncsdk.collector.memory import Memory
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """Holds what is known of a request before its body is read."""
+    """Holds what is known of a request before its body is read.
+
+    `token` and `version` (`v`) are from the query, as `api_key` is.
+    """
 
     method: str
     path: str
@@ -18,20 +22,29 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str = ""
     idempotency_key: str = ""
     request_id: str = ""
+    token: str = ""
+    version: str = ""
+    if_none_match: str = ""
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """Holds what the rules ask for; they only read.
 
-    `accepts` says whether a key is good, `fresh_id` makes ids, `now` tells the time (UTC, as text),
-    `memory` what came before. `spoils` says of the next good event of a batch with which error it
-    is refused on purpose, empty if it is taken.
+    `accepts` says whether a key is good, `accepts_personal` whether one is that opens definitions,
+    `fresh_id` makes ids, `now` tells the time (UTC, as text), `now_ms` the same as milliseconds,
+    `memory` what came before, `flags` what PostHog's flags are. `spoils` says of the next good
+    event of a batch, or of the next flag, with which error it is refused on purpose, empty if it is
+    taken; `flag_trouble` is the fault that flags have on purpose, empty for none.
     """
 
     accepts: Callable[[str], bool]
+    accepts_personal: Callable[[str], bool]
     fresh_id: Callable[[], str]
     now: Callable[[], str]
+    now_ms: Callable[[], int]
     memory: Memory
+    flags: FlagBook
+    flag_trouble: str = ""
     spoils: Callable[[], str] = str
 
 

@@ -14,11 +14,29 @@ from msgspec import Struct
 from asyncsdk.collector.answers import Answer
 
 Kind = Literal[
-    "status", "reject", "delay", "hang", "drop", "drop_after_head", "reset", "truncate", "max_body"
+    "status",
+    "reject",
+    "delay",
+    "hang",
+    "drop",
+    "drop_after_head",
+    "reset",
+    "truncate",
+    "max_body",
+    "quota_limited",
+    "flag_errors",
 ]
 
 # Of these the server has done its work before the answer is lost or late.
-_TAKING: frozenset[Kind] = frozenset({"reject", "delay", "drop_after_head", "truncate"})
+_TAKING: frozenset[Kind] = frozenset(
+    {"reject", "delay", "drop_after_head", "truncate", "quota_limited", "flag_errors"}
+)
+
+#: What befalls the answers to PostHog's flags, and no other request.
+OF_FLAGS: frozenset[Kind] = frozenset({"quota_limited", "flag_errors"})
+
+#: Faults that the answer itself tells: the request is answered by the rules.
+WITHIN_ANSWER: frozenset[Kind] = frozenset({"reject", *OF_FLAGS})
 
 
 class Fault(Struct, frozen=True, kw_only=True):
@@ -37,18 +55,22 @@ class Fault(Struct, frozen=True, kw_only=True):
     | `reset` | reset the connection (RST) before any byte of an answer | no |
     | `truncate` | announce more bytes than are sent, then close | yes |
     | `max_body` | 413 for bodies over `bytes` (after inflation) | no |
+    | `quota_limited` | answer `/flags/` with `quotaLimited` and without flags | none |
+    | `flag_errors` | answer `/flags/` with `errorsWhileComputingFlags`, a `part` of them failed | none |
 
     A status without a `body` has the words of the system it came from. `reject` is for GetFluxly's
     batches, the only ones that are answered event by event: others it lets through. Its `body` is a
-    code, `validation_error` unless given.
+    code, `validation_error` unless given. `quota_limited` and `flag_errors` are for PostHog's
+    `/flags/` and `/decide`; other requests neither feel nor count them.
 
     `drop_after_head` and `truncate` make duplicates possible, on purpose: the sender cannot know
     that its events arrived. `accept` overrides the last column: `accept=True` with `hang` is a
     server that works and never answers; `accept=False` with `delay` one that says yes and forgets.
 
-    `share` is the part of the requests that is hit (drawn from the collector's seed, as is the
-    `part` of the events), `times` a number of requests after which the fault is spent, `start` and `until` a window in seconds
-    since the script was set.
+    `path` is how the path of a request ends that is hit (`/flags/definitions`), `share` the part
+    of the requests that is hit (drawn from the collector's seed, as is the `part` of the events or
+    flags), `times` a number of requests after which the fault is spent, `start` and `until` a
+    window in seconds since the script was set.
 
     Raises:
         ValueError: A field has a value with which the fault could not work.
@@ -65,6 +87,7 @@ class Fault(Struct, frozen=True, kw_only=True):
     start: float = 0.0
     until: float | None = None
     bytes: int = 0
+    path: str = ""
     accept: bool | None = None
 
     def __post_init__(self) -> None:
@@ -113,10 +136,10 @@ class Script:
         # All that changes: how many requests each fault has hit.
         self._hits = [0] * len(self.faults)
 
-    def choose(self, *, elapsed: float, size: int) -> Plan:
+    def choose(self, *, elapsed: float, size: int, path: str = "", flags: bool = False) -> Plan:
         """Say what happens to a request of *size* bytes, *elapsed* seconds into the script.
 
-        The first fault that applies is taken; delays add up with it wherever they stand.
+        *flags* says whether it asks for flags. The first fault that applies is taken; delays add up with it wherever they stand.
         """
         if not self.faults:
             return _NOTHING
@@ -125,7 +148,7 @@ class Script:
         for index, fault in enumerate(self.faults):
             if fault.kind != "delay" and chosen is not None:
                 continue
-            if not self._applies(index, elapsed, size):
+            if not (_concerns(fault, path, flags=flags) and self._applies(index, elapsed, size)):
                 continue
             self._hits[index] += 1
             if fault.kind == "delay":
@@ -137,7 +160,11 @@ class Script:
     def spoil(self, plan: Plan) -> str:
         """Say with which error the next good event is refused, empty if it is taken."""
         fault = plan.fault
-        if fault is None or fault.kind != "reject" or self._draw() >= fault.part:
+        if (
+            fault is None
+            or fault.kind not in ("reject", "flag_errors")
+            or self._draw() >= fault.part
+        ):
             return ""
         return fault.body or "validation_error"
 
@@ -151,6 +178,13 @@ class Script:
             return False
         # Chance last: one draw per fault that could apply keeps a seed's story readable.
         return fault.share >= 1.0 or self._draw() < fault.share
+
+
+def _concerns(fault: Fault, path: str, *, flags: bool) -> bool:
+    """Say whether *fault* is one for requests to *path*."""
+    if fault.kind in OF_FLAGS and not flags:
+        return False
+    return not fault.path or path.rstrip("/").endswith(fault.path.rstrip("/"))
 
 
 def _plan(chosen: Fault | None, delays: Sequence[Fault]) -> Plan:

@@ -5,7 +5,7 @@ A later system is a module that offers what `System` says, and a name in the lis
 
 from typing import Protocol
 
-from asyncsdk.collector import getfluxly, inslytic, lookalikes
+from asyncsdk.collector import getfluxly, inslytic, lookalikes, posthog
 from asyncsdk.collector.answers import Answer, plain_error
 from asyncsdk.collector.cases import Desk, Head
 
@@ -34,7 +34,7 @@ class System(Protocol):
         ...
 
 
-_SYSTEMS: tuple[System, ...] = (lookalikes, getfluxly, inslytic)
+_SYSTEMS: tuple[System, ...] = (lookalikes, getfluxly, inslytic, posthog)
 
 
 def system_of(path: str) -> System:

@@ -1,4 +1,4 @@
-"""What a server knows of earlier requests: answers by idempotency key, and who was joined to whom.
+"""What a server knows of earlier requests: answers by idempotency key, joined ids, persons.
 
 Bounded: the oldest leave. The ledger counts; this is what answers depend on.
 """
@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from asyncsdk.collector.answers import Answer
+from asyncsdk.collector.persons import Persons
 
 KEEP_ANSWERS = 10_000
 KEEP_JOINS = 100_000
@@ -27,6 +28,7 @@ class Memory:
         # This is all that changes, and only note() and clear() change it.
         self._answers: dict[str, Answer] = {}
         self._joins: dict[str, str] = {}
+        self.persons = Persons()
 
     def answer_to(self, key: str) -> Answer | None:
         """Return the first answer to *key* as a repeat, which takes nothing; None if it is new."""
@@ -40,9 +42,10 @@ class Memory:
         """Learn from an answer whose events were taken."""
         if answer.keep_as:
             again = msgspec.structs.replace(
-                answer, accepted=(), refused=0, joins={}, keep_as="", repeat=True
+                answer, accepted=(), refused=0, joins={}, learns=(), keep_as="", repeat=True
             )
             _remember(self._answers, {answer.keep_as: again}, KEEP_ANSWERS)
+        self.persons.learn(answer.learns)
         if answer.joins:
             _remember(self._joins, answer.joins, KEEP_JOINS)
 

@@ -27,6 +27,10 @@ POST /v1/events/batch, /v1/events, /v1/identify/alias
 Inslytic:
 POST /v1/ingest
 GET  /health
+PostHog:
+POST /batch/, /i/v0/e/, /flags/?v=2, /decide/?v=3
+GET  /flags/definitions, /api/feature_flag/local_evaluation
+GET  /api/projects/@current/feature_flags/KEY/remote_config
 
 What came:
 GET  /api/summary

@@ -1,6 +1,7 @@
 """Running the collector in the foreground, with a line whenever its counts change."""
 
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 
 import anyio
 
@@ -15,6 +16,7 @@ async def serve(
     *,
     write_keys: Collection[str] | None = None,
     faults: Sequence[Fault] = (),
+    flag_definitions: str | Path | bytes | None = None,
     write: Callable[[str], None] = print,
     every: float = 1.0,
 ) -> None:
@@ -25,14 +27,21 @@ async def serve(
         host: A loopback name or address.
         write_keys: The keys that are let in; None lets every non-empty key in.
         faults: The fault script.
+        flag_definitions: PostHog's flags, as a file or its bytes.
         write: Gets the address, then the counts whenever they changed, one line a time.
         every: How often the counts are looked at, in seconds.
 
     Raises:
-        ValueError: *host* is not loopback.
-        OSError: The port is taken.
+        ValueError: *host* is not loopback, or the definitions are none.
+        OSError: The port is taken, or the file cannot be read.
     """
-    collector = Collector(host=host, port=port, write_keys=write_keys, faults=faults)
+    collector = Collector(
+        host=host,
+        port=port,
+        write_keys=write_keys,
+        faults=faults,
+        flag_definitions=flag_definitions,
+    )
     async with collector:
         write(f"collector listens at {collector.url} (counts: {collector.url}/api/summary)")
         last = collector.summary()

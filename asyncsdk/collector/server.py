@@ -13,9 +13,10 @@ import random
 import time
 import uuid
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -23,18 +24,20 @@ import anyio
 import msgspec
 from aiohttp import web
 
-from asyncsdk.collector import cutting, judging, pages, speaking
+from asyncsdk.collector import cutting, judging, pages, posthog, speaking
 from asyncsdk.collector.answers import Answer
 from asyncsdk.collector.cases import Desk
-from asyncsdk.collector.faults import Fault, Plan, Script, faulted_answer
+from asyncsdk.collector.faults import OF_FLAGS, WITHIN_ANSWER, Fault, Plan, Script, faulted_answer
+from asyncsdk.collector.flag_book import FlagBook
 from asyncsdk.collector.ledger import Event, Ledger, Received, Summary, masked_headers
 from asyncsdk.collector.memory import Memory
 
 _NO_BYTES_SENT = frozenset({"hang", "drop", "reset"})
+_ANSWER_STAYS = WITHIN_ANSWER | {"drop_after_head", "truncate"}
 
 
 class Collector:
-    """Stands in for RudderStack, Segment, GetFluxly and Inslytic on this machine.
+    """Stands in for RudderStack, Segment, PostHog, GetFluxly and Inslytic on this machine.
 
     Made to be looked into: `requests`, `events` and `message_ids()` say what came, `script()` says
     what goes wrong. Start and stop it on one loop; it may be started again and then listens at
@@ -44,13 +47,15 @@ class Collector:
         host: A loopback name or address to listen at.
         port: 0 takes a free one.
         write_keys: The keys that are let in; None lets every non-empty key in.
+        flag_definitions: PostHog's flags, as a file or its bytes; see `define_flags`.
         faults: The first fault script, see `script`; its clock starts with `start`.
         max_body_bytes: The largest body, also after inflation; more is 413.
         keep_events: How many of the newest events `events` holds.
         seed: What the shares of faults are drawn from.
 
     Raises:
-        ValueError: *host* is not loopback, or a bound is not positive.
+        ValueError: *host* is not loopback, a bound is not positive, or the definitions are none.
+        OSError: The definitions cannot be read.
 
     Source: rudder-server f2655fb gateway, `Gateway.maxReqSizeInKB` 4000, checked 2026-11.
     """
@@ -61,6 +66,7 @@ class Collector:
         host: str = "127.0.0.1",
         port: int = 0,
         write_keys: Collection[str] | None = None,
+        flag_definitions: str | Path | bytes | None = None,
         faults: Sequence[Fault] = (),
         max_body_bytes: int = 4_096_000,
         keep_events: int = 250_000,
@@ -79,12 +85,14 @@ class Collector:
         self._seed = seed
         self._ledger = Ledger(keep_events=keep_events)
         self._memory = Memory()
-        self._desk = Desk(accepts=self._accepts, fresh_id=_fresh_id, now=_now, memory=self._memory)
-        self.write_keys = write_keys  # read for every request: may be set at any time
-        # This is all that changes, and only script(), start() and stop() change it.
+        # Read for every request: they may be set at any time. None lets every non-empty key in.
+        self.write_keys = write_keys
+        self.personal_keys: Collection[str] | None = None  # they open flag definitions
+        # This is all that changes; script(), define_flags(), start() and stop() change it.
         self._port = port
         self._runner: web.AppRunner | None = None
         self._stopping = asyncio.Event()
+        self.define_flags(flag_definitions)
         self.script(*faults)
 
     @property
@@ -133,6 +141,32 @@ class Collector:
         self._script = Script(faults, draw=random.Random(self._seed).random)
         self._script_began = time.monotonic()
         self._script_waits = self._runner is None
+
+    def define_flags(
+        self,
+        definitions: str | Path | bytes | None = None,
+        *,
+        values: Mapping[str, bool | str] | None = None,
+    ) -> None:
+        """Replace PostHog's flags; what is asked for from now on is answered by these.
+
+        Args:
+            definitions: A file or its bytes, as `/flags/definitions` answers them; None: no flags.
+            values: What flags are for everyone who asks `/flags/`, whatever their definitions say.
+
+        Raises:
+            ValueError: They are no definitions.
+            OSError: The file cannot be read.
+        """
+        self._desk = Desk(
+            accepts=self._accepts,
+            accepts_personal=self._accepts_personal,
+            fresh_id=_fresh_id,
+            now=_now,
+            now_ms=_now_ms,
+            memory=self._memory,
+            flags=FlagBook(definitions, values),
+        )
 
     async def start(self) -> None:
         """Listen; return when requests are answered.
@@ -185,6 +219,9 @@ class Collector:
     def _accepts(self, key: str) -> bool:
         return bool(key) and (self.write_keys is None or key in self.write_keys)
 
+    def _accepts_personal(self, key: str) -> bool:
+        return bool(key) and (self.personal_keys is None or key in self.personal_keys)
+
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if request.method in ("GET", "HEAD") and request.path in pages.PATHS:
             host = request.headers.get("Host", "")
@@ -208,16 +245,22 @@ class Collector:
                 said = system.words(413) if problem.too_large else system.broken_body()
                 answer = answer or said
         elapsed = arrived - self._script_began
-        plan = self._script.choose(elapsed=elapsed, size=len(body) or wire_bytes)
+        size = len(body) or wire_bytes
+        asks_flags = posthog.asks_flags(head.path)
+        plan = self._script.choose(elapsed=elapsed, size=size, path=head.path, flags=asks_flags)
         answer = answer or system.judge(head, body, self._desk_for(plan))
         shown = _shown(plan, answer, system)
         self._note(request, arrived, plan, answer, shown, (wire_bytes, len(body)))
         return await self._respond(request, plan, shown)
 
     def _desk_for(self, plan: Plan) -> Desk:
-        if plan.kind != "reject":
+        if plan.kind not in WITHIN_ANSWER:
             return self._desk
-        return msgspec.structs.replace(self._desk, spoils=partial(self._script.spoil, plan))
+        return msgspec.structs.replace(
+            self._desk,
+            spoils=partial(self._script.spoil, plan),
+            flag_trouble=plan.kind if plan.kind in OF_FLAGS else "",
+        )
 
     def _note(
         self,
@@ -279,9 +322,13 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 def _shown(plan: Plan, answer: Answer, system: judging.System) -> Answer | None:
     """Return the answer that goes out, whole or cut; None if no byte does."""
     fault = plan.fault
-    if fault is None or fault.kind in ("reject", "drop_after_head", "truncate"):
+    if fault is None or fault.kind in _ANSWER_STAYS:
         return answer
     return None if fault.kind in _NO_BYTES_SENT else faulted_answer(fault, system.words)

@@ -38,14 +38,18 @@ def runner(handle: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> we
 def head_of(request: web.Request) -> Head:
     """Return what is known of *request* before its body is read."""
     headers = request.headers
+    query = request.query if request.query_string else {}
     return Head(
         method=request.method,
         path=request.path,
         authorization=headers.get("Authorization"),
         content_type=headers.get("Content-Type", ""),
-        api_key=request.query.get("api_key", "") if request.query_string else "",
+        api_key=query.get("api_key", ""),
         idempotency_key=headers.get("X-Idempotency-Key", ""),
         request_id=headers.get("X-Request-Id", ""),
+        token=query.get("token", ""),
+        version=query.get("v", ""),
+        if_none_match=headers.get("If-None-Match", ""),
     )
 
 

@@ -34,8 +34,15 @@ from asyncsdk.cli.arguments import CollectOptions, DemoOptions, FileOptions, par
         ),
         ("collect", CollectOptions()),
         (
-            "collect --port 8080 --host ::1 --write-key a --write-key b --fault 503",
-            CollectOptions(host="::1", port=8080, write_keys=("a", "b"), faults=("503",)),
+            "collect --port 8080 --host ::1 --write-key a --write-key b --fault 503"
+            " --flag-definitions flags.json",
+            CollectOptions(
+                host="::1",
+                port=8080,
+                write_keys=("a", "b"),
+                faults=("503",),
+                flag_definitions="flags.json",
+            ),
         ),
     ],
 )

@@ -63,6 +63,9 @@ def test_a_fault_that_cannot_work_is_named(text: str, complaint: str) -> None:
         ("max_body,bytes=5000", "413 above 5,000 bytes"),
         ("reject,part=0.3,share=0.5", "30 % of the events refused (50 %)"),
         ("drop_after_head", "answer cut after its head"),
+        ("flag_errors,part=0.5", "50 % of the flags failed"),
+        ("quota_limited,times=1", "flags over their quota (once)"),
+        ("402,path=/flags/definitions", "402 (at /flags/definitions)"),
     ],
 )
 def test_a_fault_is_described_in_a_few_words(text: str, words: str) -> None:

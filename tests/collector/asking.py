@@ -95,4 +95,4 @@ class Asker:
         """Send one request and read its whole answer."""
         url = self.collector.url + path
         async with self.session.request(method, url, data=raw, headers=headers) as answer:
-            return Got(answer.status, await answer.text(), dict(answer.headers))
+            return Got(answer.status, await answer.text(), answer.headers.copy())

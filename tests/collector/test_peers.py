@@ -4,13 +4,18 @@ import asyncio
 import importlib.util
 import os
 import sys
+from collections import Counter
 
 import pytest
 
 from asyncsdk.collector import Collector, Fault
 from tests.collector.asking import KEY
+from tests.collector.flagging import FLAGS, PERSONAL, definitions
 
 pytestmark = pytest.mark.whole_way
+
+#: What flags are for everyone who asks the collector.
+ANSWERS: dict[str, bool | str] = {"simple": True, "layout": "test", "web-only": True}
 
 FLUXLY = """
 import sys
@@ -57,6 +62,74 @@ client.identify("user-1", {{"plan": "pro"}}, message_id="identify-1")
 client.flush()
 client.join()
 """
+
+
+POSTHOG = """
+import sys
+from posthog import Posthog
+
+client = Posthog({key!r}, host=sys.argv[1], secret_key={personal!r}, poll_interval=0.2, gzip={gzip})
+for number in range(250):
+    client.capture("Item Viewed", distinct_id="user-1", properties={{"number": number}})
+client.set(distinct_id="user-1", properties={{"plan": "pro"}})
+client.set_once(distinct_id="user-1", properties={{"first": 1}})
+client.alias("anon-1", "user-1")
+client.group_identify("company", "c-1", {{"seats": 5}})
+client.capture_exception(ValueError("no such item"), distinct_id="user-1")
+client.flush()
+assert client.get_feature_flag("simple", "user-1") is True
+assert client.get_feature_flag_payload("simple", "user-1") == {{"color": "blue"}}
+pro = {{"plan": "pro"}}
+flags = client.get_all_flags("user-1", person_properties=pro, only_evaluate_locally=True)
+assert flags == {{"simple": True, "layout": "test", "gone": False, "web-only": True}}, flags
+import time
+time.sleep(0.7)
+client.shutdown()
+"""
+
+REMOTE_POSTHOG = """
+import sys
+from posthog import Posthog
+
+client = Posthog({key!r}, host=sys.argv[1], secret_key={personal!r}, enable_local_evaluation=False)
+assert client.get_feature_flag("layout", "user-1") == "test"
+assert client.get_feature_flag_payload("layout", "user-1") == [1, 2]
+assert client.feature_enabled("none", "user-1") is None
+assert client.get_all_flags("user-1") == {{
+    "simple": True, "layout": "test", "gone": False, "web-only": True
+}}
+snapshot = client.evaluate_flags("user-1")
+assert snapshot.is_enabled("simple")
+client.capture("Item Viewed", distinct_id="user-1", flags=snapshot)
+assert client.get_remote_config_payload("simple") == '{{"color":"blue"}}'
+client.shutdown()
+"""
+
+ASYNC_POSTHOG = """
+import asyncio
+import sys
+from posthog import AsyncPosthog
+
+
+async def main():
+    async with AsyncPosthog({key!r}, host=sys.argv[1], secret_key={personal!r}) as client:
+        for number in range(250):
+            client.capture("Item Viewed", distinct_id="user-1", properties={{"number": number}})
+        client.set(distinct_id="user-1", properties={{"plan": "pro"}})
+        client.alias("anon-1", "user-1")
+        client.group_identify("company", "c-1", {{"seats": 5}})
+        client.capture_exception(ValueError("no such item"), distinct_id="user-1")
+        snapshot = await client.evaluate_flags("user-1")
+        assert snapshot.get_flag("layout") == "test"
+        assert snapshot.is_enabled("simple")
+        assert await client.get_remote_config_payload("simple") == '{{"color":"blue"}}'
+
+
+asyncio.run(main())
+"""
+
+#: What those programs send, beside 250 items.
+POSTHOG_NAMES = {"$set", "$create_alias", "$groupidentify", "$exception"}
 
 
 async def run(module: str, program: str, url: str) -> None:
@@ -120,3 +193,54 @@ async def test_the_real_getfluxly_repeats_under_its_key(collector: Collector, pr
     assert collector.summary().duplicates == 0
     lost = [seen for seen in collector.requests if seen.fault]
     assert 2 <= len(lost) == collector.summary().repeats
+
+
+@pytest.fixture
+def flagged(collector: Collector) -> Collector:
+    """Give the collector flags."""
+    collector.define_flags(definitions(*FLAGS), values=ANSWERS)
+    collector.personal_keys = [PERSONAL]
+    return collector
+
+
+def arrived_once(collector: Collector) -> Counter[str]:
+    """Count PostHog's events by name; none of them came twice, and none was refused."""
+    summary = collector.summary()
+    assert (summary.refused, summary.duplicates) == (0, 0)
+    assert summary.by_system == {"posthog": summary.accepted}
+    assert set(summary.by_status) <= {"200", "304"}
+    return Counter(kept.body["event"] for kept in collector.events)
+
+
+@pytest.mark.parametrize("gzip", [False, True])
+async def test_the_real_posthog_delivers_and_evaluates_here(
+    flagged: Collector, *, gzip: bool
+) -> None:
+    """Everything arrives once; it polls for definitions with their ETag, and asks nothing else."""
+    await run("posthog", POSTHOG.format(key=KEY, personal=PERSONAL, gzip=gzip), flagged.url)
+    names = arrived_once(flagged)
+    assert names.pop("Item Viewed") == 250
+    assert names.pop("$feature_flag_called") == 1
+    assert names == dict.fromkeys([*POSTHOG_NAMES, "$set_once"], 1)
+    items = [kept.body for kept in flagged.events if kept.body["event"] == "Item Viewed"]
+    assert [item["properties"]["number"] for item in items] == list(range(250))
+    polls = [seen for seen in flagged.requests if seen.path == "/flags/definitions"]
+    assert [seen.status for seen in polls[:3]] == [200, 304, 304]
+    assert {seen.path for seen in flagged.requests} == {"/batch/", "/flags/definitions"}
+
+
+async def test_the_real_posthog_asks_for_flags(flagged: Collector) -> None:
+    """Values, payloads, snapshots and remote configuration are what the collector says."""
+    await run("posthog", REMOTE_POSTHOG.format(key=KEY, personal=PERSONAL), flagged.url)
+    assert arrived_once(flagged)["$feature_flag_called"] >= 2
+    (viewed,) = (kept.body for kept in flagged.events if kept.body["event"] == "Item Viewed")
+    assert viewed["properties"]["$feature/layout"] == "test"
+
+
+async def test_the_real_async_posthog_delivers_everything(flagged: Collector) -> None:
+    """It knows no local evaluation: flags are asked for."""
+    await run("posthog", ASYNC_POSTHOG.format(key=KEY, personal=PERSONAL), flagged.url)
+    names = arrived_once(flagged)
+    assert names.pop("Item Viewed") == 250
+    assert names.pop("$feature_flag_called") == 2
+    assert names == dict.fromkeys(POSTHOG_NAMES, 1)
