@@ -133,7 +133,7 @@ def _problem_with(event: object) -> str:
     if not who:
         state = "without a" if who is None else "with an empty"
         return f"event submitted {state} distinct_id"
-    if not isinstance(event.get("properties", {}), dict):
+    if not isinstance(event.get("properties"), dict | None):
         return "failed to parse request: properties is not an object"
     return "" if _is_uuid(event.get("uuid")) else "failed to parse request: uuid is not a UUID"
 

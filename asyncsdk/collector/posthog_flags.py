@@ -89,10 +89,15 @@ def _flags_answer(head: Head, asked: Asked, desk: Desk) -> dict[str, Any]:
     }
     if book.minimal:
         said["minimalFlagCalledEvents"] = True
-    version = int(head.version) if head.version.isdigit() else 1
+    version = _version(head.version)
     first_new = 4 if head.path.removesuffix("/").endswith("/decide") else 2
     shape = _records(decisions, version) if version >= first_new else _values(decisions)
     return {**shape, **said}
+
+
+def _version(text: str) -> int:
+    """Return the number that is asked for; anything else is the first."""
+    return int(text) if len(text) < 4 and text.isascii() and text.isdigit() else 1
 
 
 def _all_flags(book: FlagBook) -> Iterable[Flag]:

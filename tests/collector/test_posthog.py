@@ -68,6 +68,19 @@ async def test_an_event_without_a_uuid_gets_one(collector: Collector, asker: Ask
     assert len(set(ids)) == 2
 
 
+async def test_odd_values_do_no_harm(collector: Collector, asker: Asker) -> None:
+    """What a server would take, or throw away later, does not break this one."""
+    odd: list[dict[str, Any]] = [
+        {"distinct_id": {"a": 1}},
+        {"properties": None},
+        {"$set": 5},
+        {"$set_once": [1]},
+    ]
+    odd += [{"$set": {"n": 10**40}}, {"event": "$groupidentify", "properties": {"$group_set": 5}}]
+    got = await send(asker, *(item(at) | strange for at, strange in enumerate(odd)))
+    assert (got.status, len(collector.events)) == (200, len(odd))
+
+
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [

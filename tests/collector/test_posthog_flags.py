@@ -105,7 +105,7 @@ async def test_an_answer_tells_value_reason_and_payload(asker: Asker) -> None:
     assert older.keys() == {"key", "enabled", "variant", "reason", "metadata"}
 
 
-@pytest.mark.parametrize("path", ["/decide/?v=3", "/flags/", "/decide/"])
+@pytest.mark.parametrize("path", ["/decide/?v=3", "/flags/", "/decide/", "/flags/?v=²"])
 async def test_older_answers_have_values_and_payloads(asker: Asker, path: str) -> None:
     """What SDKs of before knew."""
     answer = await flags_of(asker, path=path)
@@ -139,6 +139,22 @@ async def test_a_question_needs_a_key_and_an_id(
     assert (await asker.post(body, path="/flags/?v=2", key=None)).status == status
     body["token"] = body.pop("api_key")
     assert (await asker.post(body, path="/flags/?v=2", key=None)).status == status
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"groups": 5, "person_properties": [], "group_properties": "x"},
+        {"flag_keys_to_evaluate": "simple", "evaluation_runtime": None},
+        {"group_properties": {"company": 5}, "groups": {"company": {"a": 1}}},
+        {"distinct_id": 17, "device_id": 5},
+    ],
+)
+async def test_odd_values_count_as_not_given(asker: Asker, odd: dict[str, Any]) -> None:
+    """Nobody gets a 500 for them."""
+    body = {"api_key": KEY, "distinct_id": "user-1"} | odd
+    got = await asker.post(body, path="/flags/?v=2", key=None)
+    assert msgspec.json.decode(got.text)["flags"]["simple"]["enabled"] is True
 
 
 @pytest.mark.parametrize("body", [b"", b"{", []])
