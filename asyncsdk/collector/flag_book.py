@@ -53,7 +53,8 @@ class FlagBook:
         source: str | Path | bytes | None = None,
         values: Mapping[str, bool | str] | None = None,
     ) -> None:
-        text = Path(source).read_bytes() if isinstance(source, str | Path) else source or _EMPTY
+        text = Path(source).read_bytes() if isinstance(source, str | Path) else source
+        text = _EMPTY if text is None else text
         try:
             found = msgspec.json.decode(text, type=_Definitions)
         except msgspec.DecodeError as error:

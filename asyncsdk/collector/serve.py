@@ -27,7 +27,8 @@ async def serve(
         host: A loopback name or address.
         write_keys: The keys that are let in; None lets every non-empty key in.
         faults: The fault script.
-        flag_definitions: PostHog's flags, as a file or its bytes.
+        flag_definitions: PostHog's flags, as a file or its bytes; a file is read again whenever it
+            changes.
         write: Gets the address, then the counts whenever they changed, one line a time.
         every: How often the counts are looked at, in seconds.
 
@@ -42,6 +43,7 @@ async def serve(
         faults=faults,
         flag_definitions=flag_definitions,
     )
+    watched = _Watched(flag_definitions)
     async with collector:
         write(f"collector listens at {collector.url} (counts: {collector.url}/api/summary)")
         last = collector.summary()
@@ -49,9 +51,41 @@ async def serve(
             while True:
                 await anyio.sleep(every)
                 last = _report(collector.summary(), last, write)
+                watched.renew(collector, write)
         finally:
             _report(collector.summary(), last, write)
             write("collector stopped")
+
+
+class _Watched:
+    """Notice when a file of flag definitions changes; anything else never does."""
+
+    def __init__(self, source: str | Path | bytes | None) -> None:
+        self._file = Path(source) if isinstance(source, str | Path) else None
+        self._seen = self._stamp()  # this is all that changes
+
+    def renew(self, collector: Collector, write: Callable[[str], None]) -> None:
+        """Give *collector* the new definitions; with a mistake in them the former ones stay."""
+        stamp = self._stamp()
+        if stamp == self._seen or stamp is None:
+            return
+        self._seen = stamp
+        try:
+            collector.define_flags(self._file)
+        except (OSError, ValueError) as error:
+            write(f"{error}; the former definitions stay")
+        else:
+            write("flag definitions changed")
+
+    def _stamp(self) -> tuple[int, int] | None:
+        """Return what tells one state of the file from another, None if there is no file."""
+        if self._file is None:
+            return None
+        try:
+            found = self._file.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
 
 
 def _report(now: Summary, last: Summary, write: Callable[[str], None]) -> Summary:

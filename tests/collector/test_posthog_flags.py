@@ -61,7 +61,7 @@ async def test_a_project_without_flags_has_empty_definitions(asker: Asker) -> No
     assert (await flags_of(asker))["flags"] == {}
 
 
-@pytest.mark.parametrize("wrong", [b"{", b"[]", b'{"flags":5}', b'{"flags":[{"id":1}]}'])
+@pytest.mark.parametrize("wrong", [b"", b"{", b"[]", b'{"flags":5}', b'{"flags":[{"id":1}]}'])
 def test_a_file_without_definitions_is_refused(wrong: bytes) -> None:
     """At once, where it is named."""
     with pytest.raises(ValueError, match="flag_definitions"):

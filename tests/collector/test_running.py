@@ -5,6 +5,8 @@ import gc
 import logging
 import time
 import warnings
+from functools import partial
+from pathlib import Path
 
 import aiohttp
 import anyio
@@ -12,6 +14,7 @@ import pytest
 
 from asyncsdk.collector import Collector, Fault, serve
 from tests.collector.asking import Asker, batch, until
+from tests.collector.flagging import FLAGS, definitions
 
 pytestmark = pytest.mark.whole_way
 
@@ -174,3 +177,28 @@ async def test_serving_prints_the_address_and_changed_counts() -> None:
         f"requests 1 (200:1), events 1, refused 0, duplicates 0, {len(body)} bytes",
         "collector stopped",
     ]
+
+
+async def test_serving_reads_flags_again_when_their_file_changes(tmp_path: Path) -> None:
+    """A developer edits it and the pollers see that; a mistake leaves the former ones."""
+    lines: list[str] = []
+
+    def is_said(text: str) -> bool:
+        return any(text in line for line in lines)
+
+    file = tmp_path / "flags.json"
+    file.write_bytes(definitions())
+    serving = serve(0, flag_definitions=file, write=lines.append, every=0.02)
+    task = asyncio.create_task(serving)
+    await until(lambda: lines)
+    url = lines[0].split()[3] + "/flags/definitions"
+    headers = {"Authorization": "Bearer any"}
+    async with aiohttp.ClientSession() as session:
+        for text, said in ((definitions(*FLAGS), "changed"), (b"{", "the former definitions stay")):
+            file.write_bytes(text)
+            await until(partial(is_said, said))
+            async with session.get(url, headers=headers) as answer:
+                assert await answer.read() == definitions(*FLAGS)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
