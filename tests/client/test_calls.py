@@ -29,8 +29,9 @@ RIGHT: dict[str, dict[str, Any]] = {
     "alias": {"user_id": "u", "previous_id": "p"},
     "capture": {"event": "E", "distinct_id": "u"},
     "group_identify": {"group_type": "company", "group_key": "acme"},
+    "capture_exception": {"error": ValueError("boom"), "distinct_id": "u"},
 }
-SENT = [kind for kind in RIGHT if kind != "group_identify"]
+SENT = [kind for kind in RIGHT if kind not in ("group_identify", "capture_exception")]
 
 AN_ID = "a text or a number is needed, this is {type}"
 AN_OBJECT = r"an object \(a dict or another mapping\) is needed, this is {type}"
@@ -99,6 +100,12 @@ OWN_WRONG: list[tuple[str, str, Any, str]] = [
     ("capture", "flags", ["a"], AN_OBJECT),
     ("capture", "send_feature_flags", 1, A_FLAG),
     ("capture", "disable_geoip", "yes", A_FLAG),
+    ("capture_exception", "error", "boom", "an exception is needed, this is {type}"),
+    ("capture_exception", "error", None, "an exception is needed, this is {type}"),
+    ("capture_exception", "error", ValueError, "an exception is needed, this is {type}"),
+    ("capture_exception", "properties", ["a"], AN_OBJECT),
+    ("capture_exception", "handled", 1, A_FLAG),
+    ("capture_exception", "flags", ["a"], AN_OBJECT),
     ("group_identify", "group_type", "", "a text that is not empty is needed"),
     ("group_identify", "group_type", 5, A_TEXT),
     ("group_identify", "group_key", 0, "an id is needed"),

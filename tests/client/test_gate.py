@@ -47,6 +47,9 @@ USUAL: list[tuple[Call, dict[str, Any]]] = [
     (SCREEN, {"name": None, "category": "x", "properties": None, "session_id": "s", "user_id": 1}),
     (GROUP, {"group_id": 7, "traits": OBJECT, "group_type": None, "user_id": "u", "groups": {}}),
     (GROUP_IDENTIFY, {"group_type": "company", "group_id": "g", "properties": OBJECT}),
+    (CAPTURE, {"event": "E", "distinct_id": "u", "properties": OBJECT, "groups": {"company": "a"}}),
+    (CAPTURE, {"event": "E", "distinct_id": 7, "user_id": None, "disable_geoip": False}),
+    (CAPTURE, {"event": "E", "distinct_id": None, "properties": None, "anonymous_id": "a"}),
     (ALIAS, {"user_id": "u", "previous_id": "a", "traits": None, "integrations": {"All": True}}),
 ]
 
@@ -64,6 +67,14 @@ def test_what_passes_means_what_the_careful_way_reads(call: Call, given: dict[st
     usual = read_usual(call, given, ID, NOW)
     assert usual is not None
     assert structs.asdict(usual) == structs.asdict(carefully(call, given))
+
+
+@pytest.mark.parametrize(
+    "more", [{"user_id": "v"}, {"flags": {}}, {"send_feature_flags": True}, {"distinct_id": 1.5}]
+)
+def test_a_capture_that_is_not_usual_goes_the_careful_way(more: dict[str, Any]) -> None:
+    """Two words for one user must be compared, and a snapshot of flags must be read."""
+    assert read_usual(CAPTURE, {"event": "E", "distinct_id": "u", **more}, ID, NOW) is None
 
 
 @given(json_values)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from asyncsdk import GetFluxly, Inslytic, RudderStack, Segment
+from asyncsdk import GetFluxly, Inslytic, PostHog, RudderStack, Segment
 from asyncsdk.destinations import Secret
 from asyncsdk.messages import Kind, Message
 from asyncsdk.seams import HttpResponse
@@ -16,10 +16,11 @@ SEGMENT = Segment(KEY)
 BOTH = (RUDDER, SEGMENT)
 INSLYTIC = Inslytic(KEY)
 GETFLUXLY = GetFluxly(KEY)
-ALL = (RUDDER, SEGMENT, INSLYTIC, GETFLUXLY)
-NAMES = ("rudderstack", "segment", "inslytic", "getfluxly")
+POSTHOG = PostHog(KEY)
+ALL = (RUDDER, SEGMENT, POSTHOG, INSLYTIC, GETFLUXLY)
+NAMES = ("rudderstack", "segment", "posthog", "inslytic", "getfluxly")
 
-One = RudderStack | Segment | Inslytic | GetFluxly
+One = RudderStack | Segment | PostHog | Inslytic | GetFluxly
 Make = Callable[..., One]
 
 
@@ -33,6 +34,11 @@ def make_rudder(
 def make_segment(key: str | Secret = KEY, url: str = "https://e.com", **fields: object) -> Segment:
     """Make one with what a user might give, right or wrong."""
     return Segment(key, host=url, **fields)  # type: ignore[arg-type]
+
+
+def make_posthog(key: str | Secret = KEY, url: str = "https://e.com", **fields: object) -> PostHog:
+    """Make one with what a user might give, right or wrong."""
+    return PostHog(key, host=url, **fields)  # type: ignore[arg-type]
 
 
 def make_inslytic(
@@ -49,7 +55,13 @@ def make_getfluxly(
     return GetFluxly(key, api_host=url, **fields)  # type: ignore[arg-type]
 
 
-MAKERS: tuple[Make, ...] = (make_rudder, make_segment, make_inslytic, make_getfluxly)
+MAKERS: tuple[Make, ...] = (
+    make_rudder,
+    make_segment,
+    make_posthog,
+    make_inslytic,
+    make_getfluxly,
+)
 
 
 def message(kind: Kind = "track", **fields: object) -> Message:

@@ -164,7 +164,8 @@ def test_a_server_that_repeats_the_headers_shows_no_key(destination: One) -> Non
     """Debugging proxies answer with what they got; a log must not have the key, in no form."""
     route = events_route(destination)
     sent = destination.request(route, b"{}", encoding=None, key="k", attempt=1)
-    _, _, credentials = sent.headers["Authorization"].partition(" ")
+    # PostHog has its key in the body alone.
+    _, _, credentials = sent.headers.get("Authorization", f"Body {KEY}").partition(" ")
     echo = answer(400, f"Authorization: Basic {credentials} and {KEY}".encode())
     reason = destination.judge(route, echo, 3).reason
     assert credentials not in reason
