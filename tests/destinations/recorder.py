@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,6 +42,8 @@ class Recorded:
 
 #: What is answered to a request; None closes the connection without a word.
 Reply = Callable[[Recorded], bytes | None]
+#: The same, after a while.
+SlowReply = Callable[[Recorded], Awaitable[bytes | None]]
 
 
 def yes(_: Recorded) -> bytes:
@@ -53,7 +55,7 @@ def yes(_: Recorded) -> bytes:
 class Recorder:
     """Holds what was received, in order; `url` is where it listens, `reply` what it answers."""
 
-    reply: Reply = yes
+    reply: Reply | SlowReply = yes
     url: str = ""
     requests: list[Recorded] = field(default_factory=list)
 
@@ -65,6 +67,8 @@ class Recorder:
                 request = await _read(head, reader)
                 self.requests.append(request)
                 answer = self.reply(request)
+                if isinstance(answer, Awaitable):
+                    answer = await answer
                 if answer is None:
                     break
                 writer.write(answer)
@@ -82,7 +86,7 @@ async def _read(head: bytes, reader: asyncio.StreamReader) -> Recorded:
         for name, colon, value in (line.partition(":") for line in lines)
         if colon
     }
-    body = await reader.readexactly(int(headers["content-length"]))
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
     if headers.get("content-encoding") == "gzip":
         body = gzip.decompress(body)
     method, path, _ = first.split(" ")
@@ -90,7 +94,7 @@ async def _read(head: bytes, reader: asyncio.StreamReader) -> Recorded:
 
 
 @asynccontextmanager
-async def recording(reply: Reply = yes) -> AsyncIterator[Recorder]:
+async def recording(reply: Reply | SlowReply = yes) -> AsyncIterator[Recorder]:
     """Listen on a free loopback port for as long as the block runs."""
     recorder = Recorder(reply)
     server = await asyncio.start_server(recorder.serve, "127.0.0.1", 0, limit=2**20)

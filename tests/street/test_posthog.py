@@ -217,11 +217,10 @@ async def test_a_used_up_quota_is_told_in_the_log(caplog: pytest.LogCaptureFixtu
     """The events count as delivered: PostHog said yes, and would say so again."""
     limited = said_json(200, {"status": "Ok", "quota_limited": ["events"]})
     caplog.set_level(logging.WARNING, "asyncsdk")
-    async with recording(in_turn(limited, then=yes)) as server:
-        async with client(server) as analytics:
-            receipt = analytics.capture("E", "u")
-            await analytics.flush()
-            assert receipt.state is State.DELIVERED
+    async with recording(in_turn(limited, then=yes)) as server, client(server) as analytics:
+        receipt = analytics.capture("E", "u")
+        await analytics.flush()
+        assert receipt.state is State.DELIVERED
     assert "quota is used up (events)" in caplog.text
     assert KEY not in caplog.text
 
