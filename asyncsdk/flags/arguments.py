@@ -41,6 +41,25 @@ def read_question(
     )
 
 
+def read_single(
+    key: str,
+    distinct_id: Id,
+    groups: Mapping[str, Id] | None,
+    person_properties: Mapping[str, Any] | None,
+    group_properties: GroupProperties | None,
+    device_id: str | None,
+) -> Question:
+    """Return the question about one flag that a call asks.
+
+    Raises:
+        ValidationError: An argument breaks a rule; it names the argument.
+    """
+    check_text("key", key)
+    return read_question(
+        distinct_id, groups, person_properties, group_properties, device_id, (key,)
+    )
+
+
 def read_id(field: str, value: object) -> str:
     """Return an id as text.
 

@@ -18,7 +18,7 @@ from msgspec import structs
 
 from asyncsdk.errors import ConfigurationError
 from asyncsdk.flag_seams import FlagWire, Question, RemoteFlags, Value
-from asyncsdk.flags.arguments import GroupProperties, read_question
+from asyncsdk.flags.arguments import GroupProperties, read_question, read_single
 from asyncsdk.flags.asking import Asker
 from asyncsdk.flags.called import Called, report_of
 from asyncsdk.flags.loading import given, given_at_once
@@ -107,8 +107,8 @@ class Flags:
                         return value
             except Exception:  # noqa: BLE001, S110 - whatever is wrong, the careful way has words for it
                 pass
-        question = read_question(
-            distinct_id, groups, person_properties, group_properties, device_id, (key,)
+        question = read_single(
+            key, distinct_id, groups, person_properties, group_properties, device_id
         )
         result = await self._answer(key, question, only_locally=only_evaluate_locally)
         if send_events:
@@ -161,8 +161,8 @@ class Flags:
         Raises:
             ValidationError: An argument breaks a rule.
         """
-        question = read_question(
-            distinct_id, groups, person_properties, group_properties, device_id, (key,)
+        question = read_single(
+            key, distinct_id, groups, person_properties, group_properties, device_id
         )
         result = await self._answer(key, question, only_locally=only_evaluate_locally)
         if send_events:
@@ -185,8 +185,8 @@ class Flags:
         Raises:
             ValidationError: An argument breaks a rule.
         """
-        question = read_question(
-            distinct_id, groups, person_properties, group_properties, device_id, (key,)
+        question = read_single(
+            key, distinct_id, groups, person_properties, group_properties, device_id
         )
         if self._untouched:
             self._load_at_once()
@@ -222,8 +222,8 @@ class Flags:
         Raises:
             ValidationError: An argument breaks a rule.
         """
-        question = read_question(
-            distinct_id, groups, person_properties, group_properties, device_id, (key,)
+        question = read_single(
+            key, distinct_id, groups, person_properties, group_properties, device_id
         )
         await self._prepare()
         definitions = self._poller.definitions
@@ -419,7 +419,6 @@ class Flags:
     async def _answer(
         self, key: str, question: Question, *, only_locally: bool | None
     ) -> FlagResult:
-        check_text("key", key)
         await self._prepare()
         result = self._decide(key, question)
         if result.value is not None or (
