@@ -239,6 +239,7 @@ class Run:
             for task in [task for task in lanes if task in done]:
                 del lanes[task]
             self._start_lanes(group, lanes)
+            self._start_companions()
             if news in done:
                 news = self._wait_for_news(group)
             if store in done:
@@ -280,9 +281,14 @@ class Run:
                 f"{companion.name} ended unexpectedly ({type(error).__name__}). Please report this",
                 level=logging.ERROR,
             )
-        finally:
-            # Nothing is awaited since it said that it has nothing to do: it can start again.
-            self._companions.pop(companion, None)
+        except asyncio.CancelledError:
+            if not self._asked_to_end.is_set():
+                # Somebody cancelled this task alone, or all there are: it is started again, if at all.
+                self._companions[companion] = None
+                self._news.set()
+            raise
+        # Nothing is awaited since it said that it has nothing to do: it can start again.
+        self._companions.pop(companion, None)
 
     def _end_companions(self) -> None:
         self._group = None

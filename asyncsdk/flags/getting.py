@@ -386,10 +386,11 @@ class Flags:
         """
         with anyio.move_on_after(timeout):
             await self._prepare()
-            while self._poller.definitions is None and not await self.reload():
-                if not self._poller.regular:
+            while not self.is_ready:
+                if self._poller.goes_on:
+                    await self._poller.over()
+                elif not await self.reload():
                     break
-                await self._poller.over()
         return self.is_ready
 
     def watch(self, listener: Callable[[News], object]) -> Callable[[], None]:
