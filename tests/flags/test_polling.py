@@ -38,9 +38,9 @@ async def test_definitions_are_asked_for_every_half_minute_by_their_tag() -> Non
     async with client_of(line) as client:
         assert await client.flags.ready()
         await asyncio.sleep(75)
-        assert client.flags.keys == ("a",)
+        assert set(client.flags.keys) == {"a"}
         await asyncio.sleep(75)
-        assert client.flags.keys == ("a", "b")
+        assert set(client.flags.keys) == {"a", "b"}
     assert line.gaps[:4] == near(30, 30, 30, 30)
     assert len(set(line.gaps[:4])) == 4, "no two processes poll as one"
     assert line.etags[:5] == [None, '"1"', '"1"', '"1b"', '"2"']
@@ -83,12 +83,12 @@ async def test_a_failure_keeps_what_is_there_and_waits_ever_longer(
             assert await client.flags.ready()
             client.flags.watch(news.append)
             await asyncio.sleep(160 + 5 * slow)
-            assert client.flags.keys == ("a",)
+            assert set(client.flags.keys) == {"a"}
             assert await client.flags.get("a", "u", send_events=False) is True
             assert client.flags.definitions_age is not None
             assert client.statistics().flag_failures == 5
             await asyncio.sleep(70)
-            assert client.flags.keys == ("a", "b")
+            assert set(client.flags.keys) == {"a", "b"}
     waits = [5.0, 10, 20, 40, 60, 60, 5]
     slept = [0, slow, slow, slow, slow, slow, 0]
     assert [gap - more for gap, more in zip(line.gaps, slept, strict=False)][:7] == near(*waits)
@@ -120,7 +120,7 @@ async def test_a_server_may_ask_for_a_longer_pause() -> None:
     async with client_of(line) as client:
         await client.flags.ready()
         await asyncio.sleep(1_500)
-    assert line.gaps[1:4] == [200, 100, 600]
+    assert line.gaps[1:4] == pytest.approx([200, 100, 600])
 
 
 async def test_a_used_up_quota_clears_and_goes_on_as_before() -> None:
@@ -160,7 +160,7 @@ async def test_reload_shares_a_poll_that_is_under_way() -> None:
             await asyncio.sleep(1)
             many[0].cancel()
         assert [one.result() for one in many[1:]] == [True] * 9
-        assert client.flags.keys == ("a", "b")
+        assert set(client.flags.keys) == {"a", "b"}
     assert len(line.times) == 2
 
 
@@ -171,7 +171,7 @@ async def test_reload_does_not_wait_for_the_next_poll() -> None:
         await client.flags.ready()
         await asyncio.sleep(10)
         assert await client.flags.reload()
-        assert client.flags.keys == ("a", "b")
+        assert set(client.flags.keys) == {"a", "b"}
         await asyncio.sleep(40)
     assert line.gaps == near(10, 30)
 
@@ -195,7 +195,7 @@ async def test_shutdown_ends_a_poll_at_once_and_a_start_begins_anew() -> None:
     assert await client.flags.get("a", "u", send_events=False) is True
     await client.start()
     await asyncio.sleep(1)
-    assert client.flags.keys == ("a", "b")
+    assert set(client.flags.keys) == {"a", "b"}
     await client.shutdown()
 
 
@@ -248,7 +248,7 @@ async def test_a_listener_that_breaks_harms_nobody() -> None:
         client.flags.watch(broken)
         end = client.flags.watch(heard.append)
         assert await client.flags.reload()
-        assert [(one.kind, one.changed) for one in heard] == [("loaded", {"a"})]
+        assert [(one.kind, set(one.changed)) for one in heard] == [("loaded", {"a"})]
         end()
         assert await client.flags.reload()
     assert len(heard) == 1
