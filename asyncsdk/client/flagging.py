@@ -129,11 +129,11 @@ class LaneFlags:
         return encoded if self._wire.only_locally else question
 
     def companions(self) -> Iterator[Companion]:
-        """Yield who has something to do beside the lanes."""
+        """Yield who has something to do in a new run."""
         if self.poller.goes_on:
             yield self.poller
-        if self._deferral is not None and self._deferral.has_work:
-            yield self._deferral
+        if self._deferral_of is not None and self._deferral_of.deferred.events:
+            yield self.deferral(self._deferral_of)
 
 
 def _question_of(message: Message) -> Question:

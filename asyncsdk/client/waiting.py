@@ -64,13 +64,13 @@ class Desk:
 
     async def _wait(self, place: Place) -> None:
         """Wait until *place* is settled, or was given to its lane's door."""
+        lane = next(lane for lane in self._lanes if lane.name == place.lane)
         while place.outcome is AWAITS_CONSENT and place.fates is None:
-            lane = next(lane for lane in self._lanes if lane.name == place.lane)
             await lane.waiting_room.changed.wait(_HELD_LOOK)
             lane.let_go(lane.waiting_room.take_old())
         while place.outcome is AWAITS_FLAGS and place.fates is None:
-            lane = next(lane for lane in self._lanes if lane.name == place.lane)
             await lane.deferred.changed.wait(_HELD_LOOK)
+        lane.door.seal()  # what waited before the door came in after the others
         while place.fates is not None and not _settled(place):
             await place.fates.moved()
 
