@@ -53,13 +53,14 @@ class News(Struct, frozen=True, kw_only=True):
     """What a poll brought about.
 
     Attributes:
-        kind: ``"loaded"`` or ``"changed"`` (new definitions), ``"cleared"``, ``"failed"``.
+        kind: ``"loaded"`` or ``"changed"`` (new definitions), ``"confirmed"`` (after failures: they
+            are still the server's), ``"cleared"``, ``"failed"``.
         changed: The keys of flags that are new, gone, or defined otherwise.
         error: What went wrong.
         failures: Polls that failed in a row, this one included.
     """
 
-    kind: Literal["loaded", "changed", "cleared", "failed"]
+    kind: Literal["loaded", "changed", "confirmed", "cleared", "failed"]
     changed: frozenset[str] = frozenset()
     error: str = ""
     failures: int = 0
@@ -234,6 +235,8 @@ class Poller:
         elif poll.same and self.definitions is not None:
             self._etag = poll.etag or self._etag
             self._known_at = self._outside.monotonic()
+            if self._failures:
+                self._tell(News(kind="confirmed"))
         elif poll.clear:
             self._clear(poll.error)
             return
