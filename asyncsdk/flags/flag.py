@@ -27,6 +27,7 @@ class Flag:
 
     Attributes:
         key: Its name.
+        active: Whether it is switched on at all.
         id: The server's number for it, as it came.
         version: Of its definition, as it came.
         has_experiment: Whether it is part of an experiment; None if the server does not say.
@@ -35,7 +36,8 @@ class Flag:
     """
 
     __slots__ = (
-        "_book", "_compiled", "_source", "direct", "enter", "has_experiment", "id", "key", "version",
+        "_book", "_compiled", "_source", "active", "direct", "enter", "has_experiment", "id", "key",
+        "version",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +48,7 @@ class Flag:
         book: Rulebook,
     ):
         self.key = key
+        self.active: bool = bool(definition.get("active"))
         self.id = definition.get("id")
         self.version = definition.get("version")
         experiment = definition.get("has_experiment")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from asyncsdk.flag_seams import Question, Value
 from asyncsdk.flags.definitions import Definitions, evaluate
 from asyncsdk.flags.outcomes import Evaluation
-from asyncsdk.flags.results import EVALUATED_LOCALLY, FlagResult
+from asyncsdk.flags.results import EVALUATED_LOCALLY, SWITCHED_OFF, FlagResult
 
 #: Flags that are decided in one step of the loop: about half a millisecond.
 _AT_ONCE = 200
@@ -112,6 +112,7 @@ def local_result(definitions: Definitions, key: str, found: Evaluation) -> FlagR
         value=found.value,
         payload=found.payload,
         reason=EVALUATED_LOCALLY,
+        code=None if flag.active else SWITCHED_OFF,
         source="local",
         id=flag.id if isinstance(flag.id, int) else None,
         version=flag.version if isinstance(flag.version, int) else None,

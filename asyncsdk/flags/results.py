@@ -11,6 +11,8 @@ from asyncsdk.flag_seams import RemoteFlag, RemoteFlags, Value
 
 #: Why a flag has the value that it has, where this SDK decided it.
 EVALUATED_LOCALLY = "Evaluated locally"
+#: The code of a flag that is off for everyone.
+SWITCHED_OFF = "flag_disabled"
 
 
 class FlagResult(Struct, frozen=True, kw_only=True):
@@ -22,7 +24,8 @@ class FlagResult(Struct, frozen=True, kw_only=True):
         payload: What belongs to that value, decoded.
         reason: Why; of what nobody could say, why not: `not_loaded`, `flag_missing`, or what the
             evaluation lacked (`missing_context`, `unsupported_definition`, …).
-        code: The server's reason as a code, such as ``condition_match``.
+        code: The server's reason as a code, such as ``condition_match``; of a flag that was
+            decided here only whether it is switched off: ``flag_disabled``.
         source: Who said so: ``"local"``, ``"remote"`` or ``"none"``.
         id: The flag's number.
         version: The version of its definition.
