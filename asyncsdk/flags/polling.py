@@ -222,8 +222,8 @@ class Poller:
             return Poll(error=str(error)), None
         except TooLarge:
             return Poll(error=self._wire.too_large), None
-        except ValueError:
-            return Poll(error="the answer holds no definitions"), None
+        except ValueError as error:
+            return Poll(error=str(error)), None
         except Exception as error:  # noqa: BLE001 - a foreign transport may raise anything
             return Poll(error=type(error).__name__), None
 
