@@ -49,7 +49,10 @@ class Called:
         known = self._ids.get(distinct_id)
         if known is None or report not in known:
             return False
-        self._use(distinct_id)
+        try:
+            self._ids.move_to_end(distinct_id)
+        except KeyError:  # another thread has just forgotten it
+            return False
         return True
 
     def note(self, distinct_id: str, report: Report) -> None:
@@ -64,7 +67,8 @@ class Called:
             self._words.clear()
         known.add(self._words.setdefault(report, report))
         self._reports += 1
-        self._use(distinct_id)
+        with suppress(KeyError):  # as above
+            self._ids.move_to_end(distinct_id)
         while len(self._ids) > self._most or self._reports > self._most * _ON_AVERAGE:
             _, gone = self._ids.popitem(last=False)
             self._reports -= len(gone)
@@ -74,7 +78,3 @@ class Called:
         self._ids.clear()
         self._words.clear()
         self._reports = 0
-
-    def _use(self, distinct_id: str) -> None:
-        with suppress(KeyError):  # another thread may just have forgotten it
-            self._ids.move_to_end(distinct_id)

@@ -63,23 +63,46 @@ class Decisions:
             await asyncio.sleep(0)
 
     def _steps(self) -> Iterator[None]:
-        definitions = self._definitions
+        definitions, question = self._definitions, self._question
         if definitions is None:
             return
-        found, unresolved = self.found, self.unresolved
+        flags, others = definitions.flags, []
+        person, facts = question.distinct_id, facts_of(question)
         left = _AT_ONCE
-        for key, one in _each(definitions, self._question):
-            if one.value is not None:
-                found[key] = one
-            else:
-                unresolved[key] = one.reason or "unsupported_definition"
+        # The usual ones without a detour: those that look at a person's properties alone.
+        for key in flags if question.keys is None else question.keys:
+            direct = flags[key].direct if key in flags else None
+            if direct is None:
+                others.append(key)
+                continue
+            try:
+                self._take(key, direct(person, facts, None))
+            except Exception:  # noqa: BLE001 - values of the caller's may make Python raise anything
+                self.unresolved[key] = "missing_context"
             left -= 1
             if not left:
                 left = _AT_ONCE
                 yield
-        for key in self._question.keys or ():
+        if others:
+            yield from self._decide_others(definitions, others)
+
+    def _take(self, key: str, one: Evaluation) -> None:
+        if one.value is None:
+            self.unresolved[key] = one.reason or "unsupported_definition"
+        else:
+            self.found[key] = one
+
+    def _decide_others(self, definitions: Definitions, keys: list[str]) -> Iterator[None]:
+        left = _AT_ONCE
+        for key, one in _each(definitions, self._question, keys):
+            self._take(key, one)
+            left -= 1
+            if not left:
+                left = _AT_ONCE
+                yield
+        for key in keys:
             if key not in definitions.flags:
-                unresolved[key] = "flag_missing"
+                self.unresolved[key] = "flag_missing"
 
     def values(self) -> dict[str, Value]:
         """Return the values of what could be decided."""
@@ -93,10 +116,12 @@ class Decisions:
         return {key: local_result(definitions, key, one) for key, one in self.found.items()}
 
 
-def _each(definitions: Definitions, question: Question) -> Iterator[tuple[str, Evaluation]]:
+def _each(
+    definitions: Definitions, question: Question, keys: list[str]
+) -> Iterator[tuple[str, Evaluation]]:
     return definitions.each(
         question.distinct_id,
-        keys=question.keys,
+        keys=keys,
         groups=question.groups,
         person_properties=facts_of(question),
         group_properties=question.group_facts(),
