@@ -316,6 +316,11 @@ def test_the_limits_are_those_of_the_sdks() -> None:
     limits = POSTHOG.routes["events"]
     assert (limits.max_events, limits.max_bytes) == (100, 5 * 1024 * 1024)
     assert limits.warn_event_bytes == 900 * 1024
+
+
+def test_the_defaults_are_those_of_the_page() -> None:
+    """PostHog's page about its Node SDK, and of today's SDKs what it does not name."""
     settled = resolve(Delivery(), Delivery(), POSTHOG.defaults)
+    assert (settled.flush_at, settled.flush_interval, settled.timeout) == (20, 10.0, 10.0)
     assert (settled.max_batch_events, settled.max_batch_bytes) == (100, 1_000_000)
     assert settled.gzip

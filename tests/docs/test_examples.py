@@ -22,9 +22,12 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ALONE = Path(__file__).with_name("alone.py")
 DATA_PLANES = re.compile(
-    r"https://(dataplane\.example\.com|api\.(segment\.io|inslytic\.com|getfluxly\.com))(?![\w.])"
+    r"https://(dataplane\.example\.com|us\.i\.posthog\.com"
+    r"|api\.(segment\.io|inslytic\.com|getfluxly\.com))(?![\w.])"
 )
-A_CALL = re.compile(r"\.(track|identify|page|screen|group|group_identify|alias|capture)\(")
+A_CALL = re.compile(
+    r"\.(track|identify|page|screen|group|group_identify|alias|capture|capture_exception)\("
+)
 SECONDS = 30
 
 

@@ -71,8 +71,8 @@ def of_each_system() -> dict[str, list[object]]:
         if row[0].strip(" |").startswith("`")
     }
     return {
-        name: [both[0], both[-1], inslytic[0], getfluxly[0]]
-        for name, (both, inslytic, getfluxly) in values.items()
+        name: [*(first * 3 if len(first) == 1 else first), inslytic[0], getfluxly[0]]
+        for name, (first, inslytic, getfluxly) in values.items()
     }
 
 
@@ -107,6 +107,7 @@ def test_the_systems_defaults_are_those_side_by_side() -> None:
     systems = (
         asyncsdk.RudderStack("k", "https://example.com"),
         asyncsdk.Segment("k"),
+        asyncsdk.PostHog("k"),
         asyncsdk.Inslytic("k"),
         asyncsdk.GetFluxly("k"),
     )
@@ -116,7 +117,7 @@ def test_the_systems_defaults_are_those_side_by_side() -> None:
         for name in fields(LaneOptions)
         if len({getattr(one, name) for one in settled}) > 1
     }
-    differing["max_age"][:2] = [None, None]  # no limit
+    differing["max_age"][:3] = [None] * 3  # no limit
     assert of_each_system() == differing
 
 

@@ -1,4 +1,4 @@
-"""docs/systems.md: each feature is where it says, and has a test that is there."""
+"""docs/systems.md and docs/posthog.md: each feature is where it says, and has a test that is there."""
 
 import re
 from pathlib import Path
@@ -6,29 +6,30 @@ from pathlib import Path
 import pytest
 
 import asyncsdk
-from asyncsdk import GetFluxly, Inslytic
+from asyncsdk import GetFluxly, Inslytic, PostHog
 from asyncsdk.client.checking import CommonWithUser
 from asyncsdk.client.settings import Options
 from tests.docs.test_reference import fields, rows
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs" / "systems.md").read_text(encoding="utf-8")
-FEATURES = [row for row in rows(TEXT) if row[0] not in ("feature", "---|---|---")]
+TEXTS = [(ROOT / "docs" / name).read_text("utf-8") for name in ("systems.md", "posthog.md")]
+TABLES = [[row for row in rows(text) if row[0] not in ("feature", "---|---|---")] for text in TEXTS]
+FEATURES = [row for table in TABLES for row in table]
 NOWHERE = "\N{EN DASH}"
 #: What a place can be, beside files: an option, a field of a destination, a keyword, a call.
 PLACES = {
     *Options.__annotations__,
     *CommonWithUser.__annotations__,
-    *(name for one in (Inslytic, GetFluxly) for name in one.__dataclass_fields__),
+    *(name for one in (Inslytic, GetFluxly, PostHog) for name in one.__dataclass_fields__),
     *(name for name in dir(asyncsdk.AsyncAnalytics) if name[0] != "_"),
     *fields(asyncsdk.Outcome),
-    *("Inslytic", "Outcome", "properties"),
+    *("Inslytic", "PostHog", "Outcome", "properties"),
 }
 
 
 def test_the_tables_were_found() -> None:
     """Without rows all of the below would pass."""
-    assert len(FEATURES) > 80
+    assert [len(table) > least for table, least in zip(TABLES, (80, 40), strict=True)] == [True] * 2
     assert all(len(row) == 3 for row in FEATURES)
 
 

@@ -248,3 +248,19 @@ async def test_compression_can_be_left_out() -> None:
         async with AsyncAnalytics(destination, **hurried()) as analytics:
             analytics.capture("E", "u")
         assert "content-encoding" not in server.requests[0].headers
+
+
+async def test_a_short_lived_process_delivers_in_one_request() -> None:
+    """As in a Lambda function: calls, a shutdown, and again in the next invocation."""
+    async with recording(yes) as server:
+        analytics = client(server, flush_interval=60.0)
+        for number in (1, 2):
+            analytics.capture("thing happened", "u")
+            analytics.capture("other thing happened", "u")
+            assert len(server.requests) == number - 1
+            assert (await analytics.shutdown()).delivered == 2
+            assert len(server.requests) == number
+        assert [event["event"] for event in events(server)] == [
+            "thing happened",
+            "other thing happened",
+        ] * 2
