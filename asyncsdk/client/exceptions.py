@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from asyncsdk.client.frames import places_of, places_of_caller, told
+from asyncsdk.client.frames import Sources, places_of, places_of_caller, told
 from asyncsdk.errors import ValidationError
 from asyncsdk.messages import Object, check_object
 
@@ -60,10 +60,11 @@ def _told(error: BaseException, handled: bool) -> list[dict[str, Any]]:  # noqa:
     waiting = [_Link(error)]
     seen = {id(error)}
     room = MAX_FRAMES_IN_ALL
+    sources = Sources()
     while waiting and len(found) < MAX_ERRORS:
         link = waiting.pop()
         number = len(found)
-        one = _told_of(link, number, handled=handled, room=min(room, MAX_FRAMES))
+        one = _told_of(link, number, handled=handled, room=min(room, MAX_FRAMES), sources=sources)
         room -= len(one.get("stacktrace", _NO_STACK)["frames"])
         found.append(one)
         behind = [more for more in _behind(link.error, number) if id(more.error) not in seen]
@@ -83,13 +84,15 @@ def _behind(error: BaseException, number: int) -> Iterator[_Link]:
             yield _Link(member, number, "member")
 
 
-def _told_of(link: _Link, number: int, *, handled: bool, room: int) -> dict[str, Any]:
+def _told_of(
+    link: _Link, number: int, *, handled: bool, room: int, sources: Sources
+) -> dict[str, Any]:
     error = link.error
     kind = type(error)
     places = list(places_of(error.__traceback__))
     # An error that was never raised came from the call; of one behind it nobody knows.
     synthetic = not places and number == 0
-    frames = told(places_of_caller() if synthetic else places, room)
+    frames = told(places_of_caller() if synthetic else places, room, sources)
     found = {
         "type": kind.__qualname__,
         "value": _words(error),

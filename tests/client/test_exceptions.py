@@ -20,7 +20,7 @@ from asyncsdk.client.exceptions import (
     MAX_WORDS,
     exception_properties,
 )
-from asyncsdk.client.frames import MAX_LINE, MAX_SOURCE_BYTES
+from asyncsdk.client.frames import MAX_LINE, MAX_READ_BYTES, MAX_SOURCE_BYTES
 from asyncsdk.wire.encoding import encode
 from tests.client.street import NOWHERE, rudder
 
@@ -231,8 +231,27 @@ def test_source_that_is_huge_is_not_read(tmp_path: Path) -> None:
     assert "context_line" not in frames(run(text, str(huge)))[-1]
     assert str(huge) not in linecache.cache
     assert frames(run(text, str(usual)))[-1]["context_line"] == "1 / 0"
-    usual.unlink()
+    usual.unlink()  # a file is read once
     assert frames(run(text, str(usual)))[-1]["context_line"] == "1 / 0"
+
+
+def test_one_call_is_not_the_first_to_read_a_whole_application(tmp_path: Path) -> None:
+    """A stack through many files: the outermost are read now, the others by a later call."""
+    error: BaseException | None = None
+    text = "1 / 0\n"
+    for number in range(5):
+        path = tmp_path / f"large_{number}.py"
+        path.write_text(text + "#" * (MAX_READ_BYTES // 4))
+        failed = run(text, str(path))
+        failed.__cause__, error = error, failed
+    assert error is not None
+
+    def read() -> list[bool]:
+        """Say of each error whether its source is there."""
+        return ["context_line" in one["stacktrace"]["frames"][-1] for one in told(error)]
+
+    assert read() == [True, True, True, False, False]
+    assert read() == [True] * 5
 
 
 def test_a_long_line_is_cut(tmp_path: Path) -> None:
