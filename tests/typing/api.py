@@ -11,6 +11,7 @@ from asyncsdk import (
     GetFluxly,
     Inslytic,
     Outcome,
+    PostHog,
     Receipt,
     RudderStack,
     Segment,
@@ -34,6 +35,8 @@ def destinations_are_values() -> AsyncAnalytics:
     assert_type(rudder.name, str)
     assert_type(Inslytic("KEY", endpoint="https://api.inslytic.com", path="/v1/ingest"), Inslytic)
     assert_type(GetFluxly("TOKEN", api_host="https://api.getfluxly.com"), GetFluxly)
+    assert_type(PostHog("phc_KEY", host="https://eu.i.posthog.com"), PostHog)
+    AsyncAnalytics(PostHog("phc_KEY", personal_api_key=None, flag_definitions=b"{}"))
     AsyncAnalytics(GetFluxly("TOKEN", identify_form="$identify", timestamp_field="timestamp"))
     AsyncAnalytics(Inslytic("KEY", stringify_properties=False, identify_traits_in="traits"))
     return AsyncAnalytics(rudder, segment, flush_at=50, flush_interval=1.0, gzip=False)
@@ -55,6 +58,9 @@ def calls_give_receipts(analytics: AsyncAnalytics) -> None:
         Receipt,
     )
     assert_type(analytics.track(OrderCompleted(order_id="o-1"), user_id=7), Receipt)
+    assert_type(analytics.capture("Item Viewed"), Receipt)
+    assert_type(analytics.capture("Item Viewed", "user-1", {"a": 1}, flags={"beta": True}), Receipt)
+    assert_type(analytics.capture_exception(KeyError("k"), "user-1", groups={"a": "b"}), Receipt)
     assert_type(analytics.identify("user-1", traits={"plan": "pro"}), Receipt)
     assert_type(analytics.identify(anonymous_id="anonymous-1"), Receipt)
     assert_type(analytics.page("Home", user_id="user-1", category="Docs"), Receipt)

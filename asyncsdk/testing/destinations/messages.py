@@ -114,6 +114,8 @@ def samples() -> Iterator[tuple[str, Message]]:
         yield f"{kind}, numbers as ids", _in_ids(full(kind), 42)
         yield f"{kind}, large and fractional numbers as ids", _in_ids(full(kind), 1.5e300)
         yield f"{kind}, a stranger", _a_stranger(kind)
+        if kind in ("track", "exception"):
+            yield f"{kind}, nobody's", _nobodys(kind)
         yield f"{kind}, lone surrogates in texts", _in_texts(full(kind), "a\ud800b")
         for title, make in _HOSTILE.items():
             yield f"{kind}, {title}", full(kind, make())
@@ -140,6 +142,13 @@ def _in_ids(message: Message, number: float) -> Message:
 def _a_stranger(kind: Kind) -> Message:
     message = least(kind)
     message.user_id, message.anonymous_id = None, "visitor-1"
+    return message
+
+
+def _nobodys(kind: Kind) -> Message:
+    """Return a message as `capture` makes it without an id; a system may have no form for it."""
+    message = least(kind)
+    message.user_id, message.personless = None, True
     return message
 
 
