@@ -44,7 +44,8 @@ class Delivery(Struct, frozen=True, kw_only=True):
         consent: Purposes that a user must have agreed to before an event goes here.
         without_consent: What becomes of an event whose user has not said so: ``"drop"``, or
             ``"hold"`` until `AsyncAnalytics.consent` says it. A no drops it in any case.
-        max_held_events: Most events held for consent; beyond it the oldest are dropped.
+        max_held_events: Most events held for consent; beyond it the oldest are dropped. As many may
+            wait for their feature flags; of these the oldest go without.
         max_held_age: Seconds after which an event that is held is dropped.
     """
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from asyncsdk.flag_seams import Question, Value
 from asyncsdk.flags.definitions import Definitions, evaluate
-from asyncsdk.flags.outcomes import Evaluation
+from asyncsdk.flags.outcomes import MISSING, Evaluation
 from asyncsdk.flags.results import EVALUATED_LOCALLY, SWITCHED_OFF, FlagResult
 
 #: Flags that are decided in one step of the loop: about half a millisecond.
@@ -16,15 +16,18 @@ _AT_ONCE = 200
 
 def decide(definitions: Definitions, key: str, question: Question) -> Evaluation:
     """Say what the flag *key* is for the person in question."""
-    return evaluate(
-        definitions,
-        key,
-        question.distinct_id,
-        groups=question.groups,
-        person_properties=facts_of(question),
-        group_properties=question.group_facts(),
-        device_id=question.device,
-    )
+    try:
+        return evaluate(
+            definitions,
+            key,
+            question.distinct_id,
+            groups=question.groups,
+            person_properties=facts_of(question),
+            group_properties=question.group_facts(),
+            device_id=question.device,
+        )
+    except Exception:  # noqa: BLE001 - values of the caller's may make Python raise anything
+        return MISSING
 
 
 def facts_of(question: Question) -> Mapping[str, object]:
@@ -54,55 +57,48 @@ class Decisions:
 
     def at_once(self) -> None:
         """Decide everything in one step."""
-        for _ in self._steps():
-            pass
+        if self._definitions is not None:
+            for _ in self._steps(self._definitions):
+                pass
 
     async def in_pieces(self) -> None:
         """Decide, and let the loop run now and then."""
-        for _ in self._steps():
-            await asyncio.sleep(0)
+        if self._definitions is not None:
+            for _ in self._steps(self._definitions):
+                await asyncio.sleep(0)
 
-    def _steps(self) -> Iterator[None]:
-        definitions, question = self._definitions, self._question
-        if definitions is None:
-            return
+    def _steps(self, definitions: Definitions) -> Iterator[None]:
+        question = self._question
         flags, others = definitions.flags, []
         person, facts = question.distinct_id, facts_of(question)
         left = _AT_ONCE
         # The usual ones without a detour: those that look at a person's properties alone.
         for key in flags if question.keys is None else question.keys:
-            direct = flags[key].direct if key in flags else None
-            if direct is None:
+            flag = flags.get(key)
+            if flag is None:
+                self.unresolved[key] = "flag_missing"
+                continue
+            if flag.direct is None:
                 others.append(key)
                 continue
             try:
-                self._take(key, direct(person, facts, None))
-            except Exception:  # noqa: BLE001 - values of the caller's may make Python raise anything
-                self.unresolved[key] = "missing_context"
+                self._take(key, flag.direct(person, facts, None))
+            except Exception:  # noqa: BLE001 - as above
+                self._take(key, MISSING)
             left -= 1
             if not left:
                 left = _AT_ONCE
                 yield
-        if others:
-            yield from self._decide_others(definitions, others)
+        for number, (key, one) in enumerate(_each(definitions, question, others), 1):
+            self._take(key, one)
+            if number % _AT_ONCE == 0:
+                yield
 
     def _take(self, key: str, one: Evaluation) -> None:
         if one.value is None:
             self.unresolved[key] = one.reason or "unsupported_definition"
         else:
             self.found[key] = one
-
-    def _decide_others(self, definitions: Definitions, keys: list[str]) -> Iterator[None]:
-        left = _AT_ONCE
-        for key, one in _each(definitions, self._question, keys):
-            self._take(key, one)
-            left -= 1
-            if not left:
-                left = _AT_ONCE
-                yield
-        for key in keys:
-            if key not in definitions.flags:
-                self.unresolved[key] = "flag_missing"
 
     def values(self) -> dict[str, Value]:
         """Return the values of what could be decided."""
@@ -119,14 +115,24 @@ class Decisions:
 def _each(
     definitions: Definitions, question: Question, keys: list[str]
 ) -> Iterator[tuple[str, Evaluation]]:
-    return definitions.each(
-        question.distinct_id,
-        keys=keys,
-        groups=question.groups,
-        person_properties=facts_of(question),
-        group_properties=question.group_facts(),
-        device_id=question.device,
-    )
+    """Decide flags that share what they find out; one that breaks is undecided."""
+    done = 0
+    while done < len(keys):
+        evaluations = definitions.each(
+            question.distinct_id,
+            keys=keys[done:],
+            groups=question.groups,
+            person_properties=facts_of(question),
+            group_properties=question.group_facts(),
+            device_id=question.device,
+        )
+        try:
+            for key, one in evaluations:
+                done += 1
+                yield key, one
+        except Exception:  # noqa: BLE001 - as above
+            yield keys[done], MISSING
+            done += 1
 
 
 def local_result(definitions: Definitions, key: str, found: Evaluation) -> FlagResult:

@@ -1,5 +1,6 @@
 """docs/systems.md and docs/posthog.md: each feature is where it says, and has a test that is there."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import asyncsdk
 from asyncsdk import GetFluxly, Inslytic, PostHog
 from asyncsdk.client.checking import CommonWithUser
 from asyncsdk.client.settings import Options
+from asyncsdk.flags.getting import Flags
 from tests.docs.test_reference import fields, rows
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +24,8 @@ PLACES = {
     *CommonWithUser.__annotations__,
     *(name for one in (Inslytic, GetFluxly, PostHog) for name in one.__dataclass_fields__),
     *(name for name in dir(asyncsdk.AsyncAnalytics) if name[0] != "_"),
+    *(name for name in dir(Flags) if name[0] != "_"),
+    *inspect.signature(Flags.get).parameters,
     *fields(asyncsdk.Outcome),
     *("Inslytic", "PostHog", "Outcome", "properties"),
 }
