@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from asyncsdk.flag_seams import Question, Value
 from asyncsdk.flags.definitions import Definitions, evaluate
+from asyncsdk.flags.flag import Flag
 from asyncsdk.flags.outcomes import MISSING, Evaluation
 from asyncsdk.flags.results import EVALUATED_LOCALLY, SWITCHED_OFF, FlagResult
 
@@ -64,45 +65,51 @@ class Decisions:
     async def in_pieces(self) -> None:
         """Decide, and let the loop run now and then."""
         if self._definitions is not None:
-            for _ in self._steps(self._definitions):
+            steps = self._steps(self._definitions)
+            next(steps, None)  # most projects need no more than one
+            for _ in steps:
                 await asyncio.sleep(0)
 
     def _steps(self, definitions: Definitions) -> Iterator[None]:
-        question = self._question
-        flags, others = definitions.flags, []
-        person, facts = question.distinct_id, facts_of(question)
-        left = _AT_ONCE
-        # The usual ones without a detour: those that look at a person's properties alone.
-        for key in flags if question.keys is None else question.keys:
-            flag = flags.get(key)
-            if flag is None:
-                self.unresolved[key] = "flag_missing"
-                continue
-            if flag.direct is None:
-                others.append(key)
-                continue
-            try:
-                self._take(key, flag.direct(person, facts, None))
-            except Exception:  # noqa: BLE001 - as above
-                self._take(key, MISSING)
-            left -= 1
-            if not left:
-                left = _AT_ONCE
-                yield
-        for number, (key, one) in enumerate(_each(definitions, question, others), 1):
-            self._take(key, one)
+        flags, keys = definitions.flags, self._question.keys
+        if keys is None:
+            wanted = list(flags.values())
+        else:
+            wanted = [flags[key] for key in keys if key in flags]
+            self.unresolved.update((key, "flag_missing") for key in keys if key not in flags)
+        others: list[str] = []
+        for begin in range(0, len(wanted), _AT_ONCE):
+            others += self._decide(wanted[begin : begin + _AT_ONCE])
+            yield
+        for number, (key, one) in enumerate(_each(definitions, self._question, others), 1):
+            if one.value is None:
+                self.unresolved[key] = one.reason or "unsupported_definition"
+            else:
+                self.found[key] = one
             if number % _AT_ONCE == 0:
                 yield
 
-    def _take(self, key: str, one: Evaluation) -> None:
-        if one.value is None:
-            self.unresolved[key] = one.reason or "unsupported_definition"
-        else:
-            self.found[key] = one
+    def _decide(self, flags: Sequence[Flag]) -> list[str]:
+        """Decide those that look at a person's properties alone; return the keys of the others."""
+        found, others = self.found, []
+        person, facts = self._question.distinct_id, facts_of(self._question)
+        for flag in flags:
+            direct = flag.direct
+            try:
+                one = None if direct is None else direct(person, facts, None)
+            except Exception:  # noqa: BLE001 - as above
+                one = MISSING
+            if one is None:
+                others.append(flag.key)
+            elif one.value is None:
+                self.unresolved[flag.key] = one.reason or "unsupported_definition"
+            else:
+                found[flag.key] = one
+        return others
 
     def values(self) -> dict[str, Value]:
         """Return the values of what could be decided."""
-        return {key: one.value for key, one in self.found.items() if one.value is not None}
+        return {key: one.value for key, one in self.found.items()}  # type: ignore[misc]  # none is None
 
     def results(self) -> dict[str, FlagResult]:
         """Return all that is known of what could be decided."""

@@ -12,6 +12,7 @@ polls once. Whoever wants a poll while one is under way shares it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 
@@ -21,6 +22,7 @@ from asyncsdk.errors import AnalyticsError, RequestTimeoutError, TransportError
 from asyncsdk.flag_seams import FlagWire, Poll
 from asyncsdk.flags.asking import QUIET
 from asyncsdk.flags.definitions import Definitions
+from asyncsdk.flags.flag import Flag
 from asyncsdk.flags.loading import TooLarge, decoded, inflated
 from asyncsdk.outside import Bell, Outside
 from asyncsdk.reporting import Reporter
@@ -32,6 +34,8 @@ LONGEST = 60.0
 LONGEST_ASKED = 600.0
 #: Fraction by which a pause is longer or shorter, so that many processes do not poll as one.
 JITTER = 0.1
+#: Flags that are freed in one step of the loop.
+_FREED_AT_ONCE = 200
 #: Seconds between looks at a run that may have ended under the poll.
 _LOOK = 1.0
 
@@ -138,12 +142,9 @@ class Poller:
         before, self.definitions = self.definitions, definitions
         self.loaded_at = self._outside.now_ms()
         self._known_at = self._outside.monotonic()
-        self._tell(
-            News(
-                kind="loaded" if before is None else "changed",
-                changed=changed_keys(before, definitions),
-            )
-        )
+        if self.listeners:
+            changed = changed_keys(before, definitions)
+            self._tell(News(kind="loaded" if before is None else "changed", changed=changed))
 
     async def reload(self) -> bool:
         """Poll now, or share the poll that is under way; return whether it went well.
@@ -187,16 +188,20 @@ class Poller:
         while True:
             self._wanted = False
             await self._poll()
-            interval = self._wire.interval
-            if not self.regular or interval is None:
-                return
-            spread = self._outside.spread()
-            await self._asked.wait(next_poll(interval, self._failures, self._retry_after, spread))
-            if not self.regular and not self._wanted:
-                return
+            if not self._wanted:
+                if not self.goes_on:
+                    return
+                await self._asked.wait(self._pause())
+                if not self.goes_on and not self._wanted:
+                    return
+
+    def _pause(self) -> float:
+        spread, interval = self._outside.spread(), self._wire.interval or 0.0
+        return next_poll(interval, self._failures, self._retry_after, spread)
 
     async def _poll(self) -> None:
         self._polling, self._good = True, False
+        waste = [] if self.definitions is None else list(self.definitions.flags.values())
         try:
             poll, definitions = await self._fetch()
             self._take(poll, definitions)
@@ -204,6 +209,10 @@ class Poller:
             self._polling = False
             self._over += 1
             self._ended.ring()
+        del poll, definitions
+        while waste:  # to free thousands of flags at once takes milliseconds
+            del waste[-_FREED_AT_ONCE:]
+            await asyncio.sleep(0)
 
     async def _fetch(self) -> tuple[Poll, Definitions | None]:
         """Ask, and decode what comes; what goes wrong is an answer too."""
@@ -255,7 +264,8 @@ class Poller:
             f"{self._lane}: {error}: flags are not evaluated here any more, but asked of the server",
             quiet=QUIET,
         )
-        self._tell(News(kind="cleared", changed=changed_keys(had, None), error=error))
+        if self.listeners:
+            self._tell(News(kind="cleared", changed=changed_keys(had, None), error=error))
 
     def _failed(self, error: str) -> None:
         self._failures += 1
@@ -283,10 +293,11 @@ class Poller:
 
 def changed_keys(before: Definitions | None, after: Definitions | None) -> frozenset[str]:
     """Return the keys of flags that are new, gone, or defined otherwise."""
-    old, new = _versions(before), _versions(after)
-    return frozenset(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+    old: Mapping[str, Flag] = {} if before is None else before.flags
+    new: Mapping[str, Flag] = {} if after is None else after.flags
+    gone = old.keys() - new.keys()
+    return frozenset(gone.union(key for key, flag in new.items() if _differs(flag, old.get(key))))
 
 
-def _versions(definitions: Definitions | None) -> Mapping[str, object]:
-    flags = {} if definitions is None else definitions.flags
-    return {key: (flag.id, flag.version) for key, flag in flags.items()}
+def _differs(flag: Flag, other: Flag | None) -> bool:
+    return other is None or flag.version != other.version or flag.id != other.id

@@ -143,8 +143,12 @@ async def test_no_definitions_hold_up_the_loop(name: str) -> None:
         server.flags = [(500, {})]
         async with AsyncAnalytics(hog, shutdown_timeout=0.1) as client:
             assert await client.flags.reload()
+            heard: list[object] = []
+            client.flags.watch(heard.append)
             with steps() as took, anyio.fail_after(30):
                 assert await client.flags.reload() is usable
+                assert await client.flags.reload() is usable
+                await asyncio.sleep(0.05)
                 person = {"plan": "a" * 5_000 + "!"}
                 began = time.thread_time()
                 odd = client.flags.local_result("odd", "u", person_properties=person)
