@@ -4,15 +4,15 @@ A `FlagWire` is a frozen value with pure methods, as a destination is: it turns 
 requests and answers into values. `asyncsdk.flags` asks, waits and remembers; it knows no system.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from msgspec import Struct
 
-from asyncsdk.seams import HttpRequest, HttpResponse
+from asyncsdk.seams import Destination, HttpRequest, HttpResponse
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: What a flag evaluates to: off, on, or the key of a variant.
 Value = bool | str
@@ -146,13 +146,18 @@ class FlagWire(Protocol):
         ...
 
     @property
-    def given(self) -> Path | bytes | None:
+    def given(self) -> "Path | bytes | None":
         """Definitions to start from: a file, or what is in one."""
         ...
 
     @property
     def timeout(self) -> float:
         """Seconds for a question about flags."""
+        ...
+
+    @property
+    def max_remembered(self) -> int:
+        """Persons of whom it is remembered what was reported."""
         ...
 
     @property
@@ -196,3 +201,20 @@ class FlagWire(Protocol):
             ValueError: The answer is none.
         """
         ...
+
+
+class HasFlags(Destination, Protocol):
+    """A destination that has feature flags as well."""
+
+    def flag_wire(self) -> FlagWire:
+        """Return how it is asked about them."""
+        ...
+
+    def __hash__(self) -> int:
+        """Be a key: a destination never changes."""
+        ...
+
+
+def has_flags(destination: Destination) -> TypeGuard[HasFlags]:
+    """Say whether *destination* has feature flags."""
+    return callable(getattr(destination, "flag_wire", None))

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager
 from functools import cached_property
 from types import TracebackType
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from asyncsdk.client.binding import Binding
 from asyncsdk.client.checking import Bound
 from asyncsdk.client.directing import Directed
-from asyncsdk.client.flagging import Flagging
+from asyncsdk.client.flag_desk import FlagDesk
 from asyncsdk.client.house import House, check_shape
 from asyncsdk.client.leaving import Leaving
 from asyncsdk.client.posting import let_in
@@ -22,7 +22,6 @@ from asyncsdk.client.saying import Saying, Shared
 from asyncsdk.client.settings import Options, read
 from asyncsdk.delivery.lane import Lane
 from asyncsdk.errors import ConfigurationError, ValidationError
-from asyncsdk.flags.getting import Flags
 from asyncsdk.intake import Budget
 from asyncsdk.messages import Consent, Id, Object, check_consent, check_id
 from asyncsdk.options import resolve
@@ -31,6 +30,9 @@ from asyncsdk.receipts import FlushResult, Statistics
 from asyncsdk.reporting import Reporter, logger
 from asyncsdk.seams import DeadLetter, Destination
 from asyncsdk.transports import AiohttpTransport
+
+if TYPE_CHECKING:
+    from asyncsdk.flags.getting import Flags
 
 
 class AsyncAnalytics(Saying):
@@ -82,9 +84,7 @@ class AsyncAnalytics(Saying):
         runner = Runner(self._house, settings, transport, reporter)
         shared = Shared(settings, outside, reporter)
         super().__init__(shared, self._house.own, runner)
-        self._flagging = Flagging(self._house, runner, shared)
-        shared.add_flags = self._flagging.add_flags
-        runner.companions, runner.on_fork = self._flagging.companions, self._flagging.after_fork
+        self._flag_desk = FlagDesk(self._house, runner, shared)
         self._leaving = Leaving(self._house, runner, settings, reporter)
         runner.on_start = self._leaving.attend
 
@@ -123,7 +123,7 @@ class AsyncAnalytics(Saying):
         _trace: TracebackType | None,
     ) -> None:
         """Shut down within `shutdown_timeout`; a cancelled host still drains once."""
-        self._flagging.rest()
+        self._flag_desk.rest()
         await self._runner.shutdown(None, for_good=True)
         self._leaving.forget()
 
@@ -137,9 +137,9 @@ class AsyncAnalytics(Saying):
             ConfigurationError: It is running on another loop, or `flag_definitions` of a
                 destination cannot be read.
         """
-        await self._flagging.load_given()
+        await self._flag_desk.load_given()
         run = self._runner.start()
-        self._flagging.poll_from_now()
+        self._flag_desk.poll_from_now()
         await run.ready.wait()
         return self
 
@@ -171,7 +171,7 @@ class AsyncAnalytics(Saying):
         Raises:
             ConfigurationError: The client is running on another loop.
         """
-        self._flagging.rest()
+        self._flag_desk.rest()
         result = await self._runner.shutdown(timeout, for_good=False)
         self._leaving.forget()
         return result
@@ -215,7 +215,7 @@ class AsyncAnalytics(Saying):
         Raises:
             ConfigurationError: No destination has.
         """
-        return self._flagging.first(tuple(lane.destination for lane in self._house.own))
+        return self._flag_desk.first([lane.destination for lane in self._house.own])
 
     def to(self, *destinations: str | Destination) -> Directed:
         """Return a light view whose calls go only to these destinations.
@@ -231,7 +231,9 @@ class AsyncAnalytics(Saying):
             ConfigurationError: None is given, one is no destination, or the client has none of that
                 name. The calls of the view raise it if another destination has the name of one.
         """
-        return Directed(self, self._shared, self._runner, self._house, self._flagging, destinations)
+        return Directed(
+            self, self._shared, self._runner, self._house, self._flag_desk, destinations
+        )
 
     def consent(
         self,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from asyncsdk.client.flagging import Flagging
+from asyncsdk.client.flag_desk import FlagDesk
 from asyncsdk.client.gate import Call
 from asyncsdk.client.house import House, check_shape
 from asyncsdk.client.running import Runner
 from asyncsdk.client.saying import Saying, Shared
 from asyncsdk.errors import ConfigurationError
-from asyncsdk.flags.getting import Flags
 from asyncsdk.receipts import Receipt
 from asyncsdk.seams import Destination
+
+if TYPE_CHECKING:
+    from asyncsdk.flags.getting import Flags
 
 
 class Directed(Saying):
@@ -29,14 +31,14 @@ class Directed(Saying):
         shared: Shared,
         runner: Runner,
         house: House,
-        flagging: Flagging,
+        flag_desk: FlagDesk,
         wanted: Sequence[Wanted],
     ) -> None:
         if not wanted:
             raise ConfigurationError("to(): a name or a destination is needed")
         self._client = client  # a view keeps its client alive
         self._house = house
-        self._flagging = flagging
+        self._flag_desk = flag_desk
         self._wanted = [
             house.find(one).destination if isinstance(one, str) else one for one in wanted
         ]
@@ -51,7 +53,7 @@ class Directed(Saying):
         Raises:
             ConfigurationError: None has.
         """
-        return self._flagging.first(tuple(self._wanted))
+        return self._flag_desk.first(self._wanted)
 
     def _say(self, call: Call, given: dict[str, Any]) -> Receipt:
         # Each time: lanes of others end when nobody uses them, and are made anew.

@@ -19,10 +19,8 @@ from asyncsdk.client.running import Runner
 from asyncsdk.client.saying import Saying, Shared
 from asyncsdk.delivery.keeping import Companion
 from asyncsdk.delivery.lane import Lane
-from asyncsdk.destinations.posthog import PostHog
-from asyncsdk.destinations.posthog_flags import PostHogFlags
-from asyncsdk.errors import ConfigurationError, ValidationError
-from asyncsdk.flag_seams import Question
+from asyncsdk.errors import ValidationError
+from asyncsdk.flag_seams import HasFlags, Question, has_flags
 from asyncsdk.flags.arguments import read_question
 from asyncsdk.flags.asking import Asker
 from asyncsdk.flags.deferring import Deferral
@@ -30,7 +28,7 @@ from asyncsdk.flags.getting import Flags
 from asyncsdk.flags.polling import Poller
 from asyncsdk.messages import Message
 from asyncsdk.receipts import Place
-from asyncsdk.seams import Destination, Encoded
+from asyncsdk.seams import Encoded
 
 #: Destinations of others whose flags are remembered.
 _MOST_GUESTS = 1_000
@@ -69,9 +67,9 @@ class LaneFlags:
     """The flags of one destination."""
 
     def __init__(
-        self, destination: PostHog, lane: Callable[[], Lane], shared: Shared, runner: Runner
+        self, destination: HasFlags, lane: Callable[[], Lane], shared: Shared, runner: Runner
     ) -> None:
-        self._wire = wire = PostHogFlags(destination)
+        self._wire = wire = destination.flag_wire()
         self._lane = lane
         transport = runner.transport
 
@@ -105,7 +103,7 @@ class LaneFlags:
             asker=self.asker,
             outside=shared.outside,
             voice=Voice(shared, runner, lane),
-            remembered=destination.max_cache_size,
+            remembered=wire.max_remembered,
         )
         # This is all that changes.
         self._deferral: Deferral | None = None
@@ -151,30 +149,18 @@ class Flagging:
         self._own = {
             lane.name: self._made(lane.destination, partial(house.find, lane.name))
             for lane in house.own
-            if isinstance(lane.destination, PostHog)
+            if has_flags(lane.destination)
         }
         for name, one in self._own.items():
             house.find(name).flags_age = one.poller.how_old
         # This is all that changes.
-        self._guests: OrderedDict[PostHog, LaneFlags] = OrderedDict()
+        self._guests: OrderedDict[HasFlags, LaneFlags] = OrderedDict()
 
-    def _made(self, destination: PostHog, lane: Callable[[], Lane]) -> LaneFlags:
+    def _made(self, destination: HasFlags, lane: Callable[[], Lane]) -> LaneFlags:
         return LaneFlags(destination, lane, self._shared, self._runner)
 
-    def first(self, destinations: tuple[Destination, ...]) -> Flags:
-        """Return the flags of the first of *destinations* that has some.
-
-        Raises:
-            ConfigurationError: None has.
-        """
-        for one in destinations:
-            if isinstance(one, PostHog):
-                return self._of(one).flags
-        raise ConfigurationError(
-            "flags: none of the destinations has feature flags; add PostHog(…)"
-        )
-
-    def _of(self, destination: PostHog) -> LaneFlags:
+    def of(self, destination: HasFlags) -> LaneFlags:
+        """Return the flags of *destination*, one of the client's or another one."""
         own = self._own.get(destination.name)
         if own is not None and self._house.find(destination.name).destination == destination:
             return own
@@ -202,10 +188,10 @@ class Flagging:
         going: list[tuple[Lane, Encoded]] = []
         for lane, encoded in found:
             destination = lane.destination
-            if not isinstance(destination, PostHog):
+            if not has_flags(destination):
                 going.append((lane, encoded))
                 continue
-            flags = self._of(destination)
+            flags = self.of(destination)
             ready = flags.put_into(message, encoded)
             if isinstance(ready, Encoded):
                 going.append((lane, ready))

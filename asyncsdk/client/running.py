@@ -236,7 +236,7 @@ class Runner:
         import anyio  # with the run, which loads it beside the loop
 
         with anyio.move_on_after(seconds):
-            await self._let_in_deferred()
+            await self._let_in_deferred(within=seconds)
             await self._settle_round()
             if self.loop is None and self.pending and not self.closed:
                 # The run was ending: what was left meanwhile is the next one's.
@@ -250,12 +250,14 @@ class Runner:
         for lane, mark in marks:
             await lane.settle_round(mark)
 
-    async def _let_in_deferred(self) -> None:
+    async def _let_in_deferred(self, *, within: float) -> None:
         """Wait until what waits for its flags now has them, or goes without."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + within
         for lane in self._lanes:
             waiting = lane.deferred.look()
-            while any(one.place.outcome is AWAITS_FLAGS for one in waiting):
-                await lane.deferred.changed.wait(_DEFERRED_LOOK)
+            while any(one.place.outcome is AWAITS_FLAGS for one in waiting) and clock() < until:
+                await lane.deferred.changed.wait(min(_DEFERRED_LOOK, until - clock()))
 
     async def shutdown(self, timeout: float | None, *, for_good: bool) -> FlushResult:
         """End the run as `AsyncAnalytics.shutdown` says."""
@@ -284,8 +286,7 @@ class Runner:
     async def _end(self, run: Run, seconds: float) -> FlushResult:
         before, began = self.statistics(), run.loop.time()
         if not any(lane.at_exit for lane in self._lanes):  # nobody is asked at the exit
-            with anyio.move_on_after(seconds * _SHARE_OF_FLAGS):
-                await self._let_in_deferred()
+            await self._let_in_deferred(within=seconds * _SHARE_OF_FLAGS)
         await run.end(began + seconds)
         if self.closed:
             for lane in self._lanes:

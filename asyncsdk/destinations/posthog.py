@@ -34,6 +34,7 @@ from asyncsdk.destinations.posthog_context import properties_of
 from asyncsdk.destinations.posthog_events import said_by
 from asyncsdk.destinations.secrets import MAX_KEY, Secret, check_key
 from asyncsdk.errors import ConfigurationError
+from asyncsdk.flag_seams import FlagWire
 from asyncsdk.messages import Message
 from asyncsdk.options import Delivery, check_bool, check_count, check_seconds
 from asyncsdk.seams import (
@@ -219,6 +220,12 @@ class PostHog:
     def defaults(self) -> Delivery:
         """What the vendor's SDKs do where nobody says otherwise."""
         return _DEFAULTS
+
+    def flag_wire(self) -> FlagWire:
+        """Return how PostHog is asked about its flags; loaded by whoever asks."""
+        from asyncsdk.destinations.posthog_flags import PostHogFlags
+
+        return PostHogFlags(self)
 
     def encode(self, message: Message) -> Encoded | Unsupported:
         """Turn *message* into an event of PostHog's.

@@ -72,6 +72,11 @@ class PostHogFlags(Struct, frozen=True):
         return self.destination.flags_timeout
 
     @property
+    def max_remembered(self) -> int:
+        """Persons of whom it is remembered what was reported."""
+        return self.destination.max_cache_size
+
+    @property
     def max_definitions_bytes(self) -> int:
         """Definitions above this are refused."""
         return self.destination.max_definitions_bytes
