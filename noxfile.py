@@ -135,11 +135,12 @@ def audit(session: nox.Session) -> None:
     """Ask for known weaknesses of what users get; needs the network, no part of the default run."""
     install(session, "audit")
     core: list[str] = PYPROJECT["project"]["dependencies"]
-    fast: list[str] = PYPROJECT["project"]["optional-dependencies"]["fast"]
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    more: list[str] = [*extras["fast"], *extras["flags"]]
     # In a folder of their own: the tool's own dependencies are not our users'.
     ours = session.create_tmp()
     session.run(
-        "pip", "install", "--upgrade", "--target", ours, "-c", "constraints.txt", *core, *fast
+        "pip", "install", "--upgrade", "--target", ours, "-c", "constraints.txt", *core, *more
     )
     report = Path(ours, "report.json")
     report.unlink(missing_ok=True)

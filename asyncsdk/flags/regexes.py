@@ -115,7 +115,7 @@ class _Linear:
             self._full = ""
             if compiled:
                 self._long = compiled.search
-                self._long_work = _MOST_WORK // max(compiled.programsize // 10, 1)
+                self._long_work = _MOST_WORK // max(compiled.programsize, 1)
         if self._long is None or len(text) > self._long_work:
             return Answer.UNKNOWN
         return Answer.NOT_FOUND if self._long(text) is None else Answer.FOUND
