@@ -78,10 +78,11 @@ def compile_condition(
     """
     if not isinstance(definition, dict):
         raise Malformed
-    entries = _entries(definition.get("properties"))
-    if len(entries) > MOST_FILTERS:
-        yield from _discard(entries)
+    properties = definition.get("properties")
+    if isinstance(properties, list) and len(properties) > MOST_FILTERS:
+        yield from _discard(properties)
         raise Malformed
+    entries = _entries(properties)
     filters: list[Filter] = []
     for entry in entries:
         found = yield from any_filter(entry, book)
@@ -111,7 +112,7 @@ def _entries(properties: object) -> list[dict[str, object]]:
     return entries
 
 
-def _discard(entries: list[dict[str, object]]) -> Work[None]:
+def _discard(entries: list[object]) -> Work[None]:
     """Forget many *entries*: to free them all at once would take milliseconds."""
     while entries:
         del entries[-500:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from typing import NamedTuple
 
 from asyncsdk.flags.cohorts import compile_cohorts
@@ -15,7 +15,7 @@ from asyncsdk.flags.rulebook import Rulebook
 #: Microseconds of work between two pauses, about.
 _PIECE = 1_000
 #: Bytes that are turned into text at once.
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 #: Flags of more characters than this, or of more patterns, are compiled while decoding: others
 #: when they are first asked for, which then takes less than a millisecond.
 _SMALL = 10_000
@@ -25,7 +25,7 @@ _FEW_PATTERNS = 3
 class Decoded(NamedTuple):
     """All that an answer says."""
 
-    flags: Mapping[str, Flag]
+    book: Rulebook
     minimal_flag_called_events: bool
 
 
@@ -69,7 +69,7 @@ def _decode(data: bytes) -> Work[Decoded]:
     if "flags" not in facts or facts["flags"] is not True:
         raise invalid("it has no list of flags")
     yield from _compile(facts, book, heavy)
-    return Decoded(book.flags, facts.get("minimal_flag_called_events") is True)
+    return Decoded(book, facts.get("minimal_flag_called_events") is True)
 
 
 def _text(data: bytes) -> Work[str]:
@@ -78,7 +78,7 @@ def _text(data: bytes) -> Work[str]:
     try:
         for begin in range(0, len(data), _CHUNK):
             parts.append(decoder.decode(data[begin : begin + _CHUNK]))
-            yield 1_000
+            yield 300
         parts.append(decoder.decode(b"", final=True))
     except UnicodeDecodeError as error:
         raise invalid("it is not UTF-8") from error

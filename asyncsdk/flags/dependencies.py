@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+from weakref import ref
+
 from asyncsdk.flags.calls import Call, Properties
 from asyncsdk.flags.filters import Filter
 from asyncsdk.flags.operators import Found
 from asyncsdk.flags.outcomes import DEPENDENCY, SERVER_DEPENDENCY, UNSUPPORTED, Evaluation
 from asyncsdk.flags.rulebook import Rulebook
+
+if TYPE_CHECKING:
+    from asyncsdk.flags.flag import Flag
 
 #: Flags that depend on flags that depend on flags …; chains are given in order, and stay flat.
 _DEEPEST = 30
@@ -49,10 +55,15 @@ class _Dependency:
         self._expected = expected
         self._chain = chain
         self._is_whole = key in chain
-        self._book = book
+        self._book = ref(book)  # weak, as in the flags themselves
 
     def is_unsupported(self) -> bool:
-        return any(member not in self._book.flags for member in self._chain)
+        return any(member not in self._flags for member in self._chain)
+
+    @property
+    def _flags(self) -> dict[str, Flag]:
+        book = self._book()
+        return book.flags if book else {}
 
     def test(self, properties: Properties, call: Call | None) -> Found:
         if call is None:
@@ -76,7 +87,7 @@ class _Dependency:
 
     def _missing(self, call: Call) -> str | None:
         """Return the first of the chain without a definition that this call has not met yet."""
-        known, flags = call.known, self._book.flags
+        known, flags = call.known, self._flags
         return next((one for one in self._chain if one not in known and one not in flags), None)
 
     def _evaluate(self, member: str, properties: Properties, call: Call) -> Evaluation | None:
@@ -102,7 +113,9 @@ class _Dependency:
 
     def _found(self, member: str, properties: Properties, call: Call) -> Evaluation | None:
         """Evaluate another flag, within what one evaluation may take; else return None."""
-        flag = self._book.flags[member]
+        flag = self._flags.get(member)
+        if flag is None:
+            return None
         call.budget -= flag.weight
         if call.depth >= _DEEPEST or call.budget < 0:
             return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import TypeAlias
+from weakref import ref
 
 from asyncsdk.flags.calls import Call, Properties
 from asyncsdk.flags.compiling import Compiled, compile_flag
@@ -33,11 +34,12 @@ class Flag:
         has_experiment: Whether it is part of an experiment; None if the server does not say.
         direct: Decides for an id and person properties; None until it is compiled, and for
             flags that look at more than those two.
+        enter: Decides in the context of a call; None until it is compiled.
     """
 
     __slots__ = (
-        "_book", "_compiled", "_source", "active", "direct", "enter", "has_experiment", "id", "key",
-        "version",
+        "__weakref__", "_book", "_compiled", "_source", "active", "direct", "enter", "has_experiment",
+        "id", "key", "version",
     )  # fmt: skip
 
     def __init__(
@@ -54,9 +56,10 @@ class Flag:
         experiment = definition.get("has_experiment")
         self.has_experiment: bool | None = experiment if isinstance(experiment, bool) else None
         self.direct: Direct | None = None
-        self.enter: Enter = self._enter_first
+        self.enter: Enter | None = None
         self._source: str | dict[str, object] = source
-        self._book = book
+        # Weak, so that nothing goes in a circle: who drops definitions has their memory back.
+        self._book = ref(book)
         self._compiled: Compiled | None = None
 
     @property
@@ -92,7 +95,7 @@ class Flag:
         """Compile in pieces."""
         source = self._source
         definition: dict[str, object] = json.loads(source) if isinstance(source, str) else source
-        compiled = yield from compile_flag(self.key, definition, self._book)
+        compiled = yield from compile_flag(self.key, definition, self._book() or Rulebook())
         self._source = ""
         self._compiled = compiled
         self.direct = compiled.decide if compiled.is_direct else None
@@ -102,13 +105,13 @@ class Flag:
         """Decide for a flag that depends on this one, with that flag's id and *properties*."""
         compiled = self.compiled
         if compiled.for_whom == "device":
-            return self.enter(call.subject, properties, call)
+            return _for_devices(compiled)(call.subject, properties, call)
         return compiled.decide(call.subject, properties, call)
 
-    def _enter_first(self, distinct_id: str, properties: Properties, call: Call) -> Evaluation:
-        for _ in self.compiling():
-            pass
-        return self.enter(distinct_id, properties, call)
+    def evaluate(self, distinct_id: str, properties: Properties, call: Call) -> Evaluation:
+        """Decide for a person in the context of *call*."""
+        enter = self.enter or _ENTRANCES[self.compiled.for_whom](self.compiled)
+        return enter(distinct_id, properties, call)
 
 
 def _for_persons(compiled: Compiled) -> Enter:

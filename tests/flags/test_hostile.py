@@ -4,6 +4,7 @@ import gc
 import json
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -301,6 +302,31 @@ def test_eight_megabytes_of_flags_are_decoded_in_small_pieces() -> None:
         ]
         assert all(getattr(found, "value", None) is True for found, _ in took)
         return max(steps.longest, *(one for _, one in took))
+
+    at_most(LIMIT, slowest)
+
+
+def test_replaced_definitions_are_freed_in_small_pieces() -> None:
+    """And what of the old ones, when new ones came? Freed piece by piece, not by Python's collector."""
+    data = many(7_800)
+    gc.collect()
+
+    def slowest() -> float:
+        definitions = Definitions.decode(data)
+        definitions.all("user-1")  # so that they are compiled
+        watched = [weakref.ref(flag) for flag in definitions.flags.values()]
+        pieces, longest = definitions.discarding(), 0.0
+        gc.disable()
+        try:
+            while True:
+                ended, took = timed(lambda: next(pieces, definitions))
+                longest = max(longest, took)
+                if ended is definitions:
+                    break
+        finally:
+            gc.enable()
+        assert not any(one() for one in watched)
+        return longest
 
     at_most(LIMIT, slowest)
 
