@@ -137,6 +137,7 @@ def _each(
             for key, one in evaluations:
                 done += 1
                 yield key, one
+            return
         except Exception:  # noqa: BLE001 - as above
             yield keys[done], MISSING
             done += 1
