@@ -97,9 +97,11 @@ class Flags:
             try:
                 direct = definitions.flags[key].direct
                 if direct is not None:
-                    facts = {"distinct_id": distinct_id}
-                    if person_properties is not None:
-                        facts |= person_properties
+                    facts = (
+                        {"distinct_id": distinct_id}
+                        if person_properties is None
+                        else {"distinct_id": distinct_id, **person_properties}
+                    )
                     value = direct(distinct_id, facts, None).value
                     if value is not None and (
                         not send_events or self._called.knows(distinct_id, (key, value))
