@@ -10,7 +10,8 @@ from asyncsdk.version import __version__
 #: The collector counts so many different ids; beyond that nobody could say what was lost.
 MAX_EVENTS = 1_000_000
 
-_SEGMENT = "https://api.segment.io"
+# Where events go if nobody says it.
+_HOSTS = {"segment": "https://api.segment.io", "posthog": "https://us.i.posthog.com"}
 
 
 class DemoOptions(Struct, frozen=True, kw_only=True):
@@ -36,7 +37,7 @@ class FileOptions(Struct, frozen=True, kw_only=True):
         file: Its path, `-` for stdin.
         to: The server's address.
         write_key: The key.
-        destination: `rudderstack` or `segment`.
+        destination: `rudderstack`, `segment` or `posthog`.
         allow_insecure_http: Whether plain http may leave this machine.
     """
 
@@ -100,7 +101,7 @@ def _file_options(
     demo: argparse.ArgumentParser, found: argparse.Namespace, environ: Mapping[str, str]
 ) -> FileOptions:
     destination = found.destination or "rudderstack"
-    to = found.to or (_SEGMENT if destination == "segment" else "")
+    to = found.to or _HOSTS.get(destination, "")
     key = found.write_key or environ.get("ASYNCSDK_WRITE_KEY", "")
     if not to:
         demo.error("--ndjson needs --to URL")
@@ -164,9 +165,9 @@ def _describe_demo(demo: argparse.ArgumentParser) -> None:
         "Exit code 0: all delivered; 2: some lines or events were not; 3: none could be.",
     )
     real.add_argument("--ndjson", metavar="FILE", help="one JSON object a line; - is stdin")
-    real.add_argument("--to", metavar="URL", help="the data plane, or Segment's host")
+    real.add_argument("--to", metavar="URL", help="the data plane, or the host of the others")
     real.add_argument("--write-key", metavar="KEY", help="or ASYNCSDK_WRITE_KEY, which is safer")
-    real.add_argument("--destination", choices=("rudderstack", "segment"))
+    real.add_argument("--destination", choices=("rudderstack", *_HOSTS))
     real.add_argument(
         "--allow-insecure-http", action="store_true", help="plain http to another machine"
     )

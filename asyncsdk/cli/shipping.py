@@ -24,7 +24,7 @@ from asyncsdk.cli.tallying import Shipment
 from asyncsdk.cli.wording import Reading, listed, ship_rows
 from asyncsdk.client import AsyncAnalytics
 from asyncsdk.client.settings import Options
-from asyncsdk.destinations import RudderStack, Segment
+from asyncsdk.destinations import PostHog, RudderStack, Segment
 from asyncsdk.errors import ValidationError
 from asyncsdk.receipts import FlushResult, Statistics
 from asyncsdk.seams import Destination
@@ -90,6 +90,8 @@ def _destination(options: FileOptions) -> Destination:
     insecure = options.allow_insecure_http
     if options.destination == "segment":
         return Segment(options.write_key, host=options.to, allow_insecure_http=insecure)
+    if options.destination == "posthog":
+        return PostHog(options.write_key, host=options.to, allow_insecure_http=insecure)
     return RudderStack(options.write_key, options.to, allow_insecure_http=insecure)
 
 

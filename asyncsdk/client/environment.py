@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from asyncsdk.client.settings import Options, environment, from_text, read_bool
-from asyncsdk.destinations import GetFluxly, Inslytic, RudderStack, Segment
+from asyncsdk.destinations import GetFluxly, Inslytic, PostHog, RudderStack, Segment
 from asyncsdk.errors import ConfigurationError
 from asyncsdk.seams import Destination
 
@@ -47,6 +49,17 @@ def _inslytic(prefix: str, found: dict[str, str]) -> Destination:
     return Inslytic(key, **given, **_flags(found, "stringify_properties"))
 
 
+def _posthog(prefix: str, found: dict[str, str]) -> Destination:
+    key = _needed(prefix, found, "api_key")
+    given = _given(found, "host", "path", "personal_api_key", "flag_definitions")
+    numbers = {
+        **_numbers(found, float, "feature_flags_polling_interval", "flags_timeout"),
+        **_numbers(found, int, "max_cache_size", "max_definitions_bytes"),
+    }
+    flags = ("only_evaluate_locally", "historical_migration", "disable_geoip", "is_server")
+    return PostHog(key, **given, **numbers, **_flags(found, *flags))
+
+
 def _getfluxly(prefix: str, found: dict[str, str]) -> Destination:
     token = _needed(prefix, found, "token")
     fields = ("api_host", "path", "alias_path", "timestamp_field", "identify_form")
@@ -56,6 +69,7 @@ def _getfluxly(prefix: str, found: dict[str, str]) -> Destination:
 _MAKERS: dict[str, Callable[[str, dict[str, str]], Destination]] = {
     "getfluxly": _getfluxly,
     "inslytic": _inslytic,
+    "posthog": _posthog,
     "rudderstack": _rudderstack,
     "segment": _segment,
 }
@@ -75,3 +89,15 @@ def _given(found: dict[str, str], *names: str) -> dict[str, Any]:
 
 def _flags(found: dict[str, str], *names: str) -> dict[str, Any]:
     return {name: read_bool(name, found.pop(name)) for name in names if name in found}
+
+
+def _numbers(found: dict[str, str], kind: type[int] | type[float], *names: str) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for name in names:
+        if name in found:
+            text = found.pop(name)
+            try:
+                given[name] = msgspec.convert(text, kind, strict=False)
+            except msgspec.ValidationError:
+                raise ConfigurationError(f"{name}: {text!r} does not fit") from None
+    return given

@@ -32,6 +32,12 @@ from asyncsdk.cli.arguments import CollectOptions, DemoOptions, FileOptions, par
                 allow_insecure_http=True,
             ),
         ),
+        (
+            "demo --ndjson f --destination posthog --write-key k",
+            FileOptions(
+                file="f", to="https://us.i.posthog.com", write_key="k", destination="posthog"
+            ),
+        ),
         ("collect", CollectOptions()),
         (
             "collect --port 8080 --host ::1 --write-key a --write-key b --fault 503"

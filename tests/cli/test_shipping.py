@@ -14,6 +14,7 @@ import pytest
 
 from asyncsdk.collector import Collector, Fault
 from tests.cli.running import number, pipe, read_until, rows, run, run_beside, started
+from tests.destinations.recorder import recording
 
 pytestmark = pytest.mark.whole_way
 
@@ -169,6 +170,18 @@ async def test_segment_gets_its_own_form(collector: Collector, tmp_path: Path) -
     assert ended.returncode == 0
     assert [(row.system, row.message_id) for row in collector.events] == [("segment", "m-1")]
     assert collector.requests[0].path == "/proxy/v1/batch"
+
+
+async def test_posthog_gets_its_own_form(tmp_path: Path) -> None:
+    """A name that no UUID is becomes one there."""
+    lines = [event(1, properties={"n": 1}), {"type": "identify", "userId": "u-1"}]
+    async with recording() as server:
+        words = ("--to", server.url, "--write-key", KEY, "--destination", "posthog")
+        ended = await run_beside("demo", "--ndjson", write(tmp_path / "f", *lines), *words)
+        (request,) = server.requests
+    assert (ended.returncode, rows(ended.stdout)["delivered"]) == (0, "2")
+    assert (request.path, request.json["api_key"]) == ("/batch/", KEY)
+    assert [one["event"] for one in request.json["batch"]] == ["E", "$identify"]
 
 
 async def test_a_file_is_read_no_faster_than_the_server_takes_it(collector: Collector) -> None:

@@ -10,6 +10,7 @@ from asyncsdk import (
     ConfigurationError,
     GetFluxly,
     Inslytic,
+    PostHog,
     RudderStack,
     Segment,
 )
@@ -126,8 +127,38 @@ def test_getfluxly_takes_its_variables() -> None:
     assert rest == {"gzip": True}
 
 
+def test_posthog_takes_its_variables() -> None:
+    """The key alone is enough; numbers and yes and no are read from their texts."""
+    assert read(DESTINATION="posthog", API_KEY=KEY) == (PostHog(KEY), {})
+    destination, rest = read(
+        DESTINATION="posthog",
+        API_KEY=KEY,
+        HOST="https://eu.posthog.com",
+        PERSONAL_API_KEY="phx_personal",
+        FEATURE_FLAGS_POLLING_INTERVAL="60",
+        FLAGS_TIMEOUT="0.5",
+        MAX_CACHE_SIZE="1000",
+        DISABLE_GEOIP="no",
+        FLUSH_AT="1",
+    )
+    assert destination == PostHog(
+        KEY,
+        host="https://eu.i.posthog.com",
+        personal_api_key="phx_personal",
+        feature_flags_polling_interval=60.0,
+        flags_timeout=0.5,
+        max_cache_size=1_000,
+        disable_geoip=False,
+    )
+    assert rest == {"flush_at": 1}
+    for name in ("FLAGS_TIMEOUT", "MAX_CACHE_SIZE"):
+        with pytest.raises(ConfigurationError, match=f"^{name.lower()}: 'soon' does not fit"):
+            read(DESTINATION="posthog", API_KEY=KEY, **{name: "soon"})
+
+
 @pytest.mark.parametrize(
-    ("destination", "made"), [("inslytic", Inslytic), ("getfluxly", GetFluxly)]
+    ("destination", "made"),
+    [("inslytic", Inslytic), ("getfluxly", GetFluxly), ("posthog", PostHog)],
 )
 def test_every_field_of_a_destination_has_a_variable(destination: str, made: type) -> None:
     """A new one is not forgotten."""
@@ -135,6 +166,11 @@ def test_every_field_of_a_destination_has_a_variable(destination: str, made: typ
     texts = {name: f"https://{name.replace('_', '-')}.example.com" for name in fields}
     texts |= {"allow_insecure_http": "no", "stringify_properties": "no", "name": "n", "token": KEY}
     texts |= {"api_key": KEY, "path": "/p", "alias_path": "/a", "identify_form": "$identify"}
+    texts |= dict.fromkeys(("disable_geoip", "is_server"), "no")
+    texts |= dict.fromkeys(("only_evaluate_locally", "historical_migration"), "yes")
+    texts |= dict.fromkeys(("feature_flags_polling_interval", "flags_timeout"), "5")
+    texts |= dict.fromkeys(("max_cache_size", "max_definitions_bytes"), "5")
+    texts |= {"personal_api_key": "phx_personal"}
     given = {name.upper(): texts[name] for name in fields}
     found, rest = read(DESTINATION=destination, **given)
     assert rest == {}
@@ -234,7 +270,7 @@ def test_an_unknown_destination_is_told_what_is_known() -> None:
     """So that the next attempt is right."""
     with pytest.raises(
         ConfigurationError,
-        match=r"^ASYNCSDK_DESTINATION: one of getfluxly, inslytic, rudderstack, segment",
+        match=r"^ASYNCSDK_DESTINATION: one of getfluxly, inslytic, posthog, rudderstack, segment",
     ):
         read(DESTINATION="elsewhere", WRITE_KEY=KEY)
 
