@@ -217,6 +217,7 @@ async def test_a_wrong_argument_is_refused_at_the_call(
 ) -> None:
     """It is the caller's mistake, whether or not the flag is decided here."""
     client = AsyncAnalytics(server.hog(flag_definitions=as_file(flag("here"))))
+    assert await client.flags.get("here", "u", send_events=False) is True
     if call == "local_result":
         with pytest.raises(ValidationError, match=rf"^{named}: "):
             client.flags.local_result(**{"key": "here", "distinct_id": "u", **wrong})

@@ -77,6 +77,19 @@ async def test_a_file_that_is_of_no_use_is_said_at_the_start(
         assert client.statistics().flag_failures == 1
 
 
+async def test_who_gives_up_loading_leaves_it_to_the_next(tmp_path: Path) -> None:
+    """A question is cancelled while the file is read; the next one reads it."""
+    path = tmp_path / "flags.json"
+    path.write_bytes(FILE)
+    client = AsyncAnalytics(offline(path))
+    asking = asyncio.create_task(client.flags.get("a", "u", send_events=False))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.wait([asking])
+    assert not client.flags.is_ready
+    assert await client.flags.get("a", "u", send_events=False) is True
+
+
 async def test_polled_definitions_replace_those_of_the_file() -> None:
     """The file is where to start from."""
     async with (
