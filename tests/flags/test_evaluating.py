@@ -59,7 +59,7 @@ def test_a_flag_tells_what_it_is() -> None:
     assert known.minimal_flag_called_events
     assert known.keys == ("on", "lost")
     on, other = known.flags["on"], known.flags["lost"]
-    assert (on.id, on.version, on.has_experiment, on.unresolved) == (7, 3, False, None)
+    assert (on.id, on.version, on.has_experiment, on.unresolved) == (7, 3, None, None)
     assert (other.has_experiment, other.unresolved) == (True, "unsupported_definition")
 
 

@@ -140,7 +140,7 @@ async def test_no_definitions_hold_up_the_loop(name: str) -> None:
         hog = server.hog(
             feature_flags_polling_interval=None, max_definitions_bytes=9_000_000, flags_timeout=0.2
         )
-        server.flags = [(500, {})]
+        server.flags[:] = [(500, {})]
         async with AsyncAnalytics(hog, shutdown_timeout=0.1) as client:
             assert await client.flags.reload()
             heard: list[object] = []
