@@ -46,16 +46,16 @@ class Call:
         group_properties: Mapping[str, Properties],
         now: datetime | None,
     ) -> None:
-        self.subject = subject
-        self.device_id = device_id
-        self.groups = groups
-        self.group_properties = group_properties
+        self.subject: str = subject
+        self.device_id: str | None = device_id
+        self.groups: Groups = groups
+        self.group_properties: Mapping[str, Properties] = group_properties
         # This is all that changes.
         self.known: dict[str, Evaluation | None] = {}
         self.settled: dict[str, Evaluation] = {}
-        self.doubts = 0
-        self.depth = 0
-        self.budget = _MOST_FILTERS
+        self.doubts: int = 0
+        self.depth: int = 0
+        self.budget: int = _MOST_FILTERS
         self._now = now
         self._nested: Call | None = None
 

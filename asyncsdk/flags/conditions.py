@@ -41,8 +41,8 @@ class Prizes:
     """What the conditions of the flag *key* can give: plain yes, or variants."""
 
     def __init__(self, key: str, variants: list[tuple[str, float]], payloads: Payloads) -> None:
-        self.key = key
-        self.on = Evaluation(value=True, payload=payloads.of(value=True))
+        self.key: str = key
+        self.on: Evaluation = Evaluation(value=True, payload=payloads.of(value=True))
         self._named = {
             name: Evaluation(value=name, payload=payloads.of(name)) for name, _ in variants
         }

@@ -49,10 +49,10 @@ class Flag:
         source: str | dict[str, object],
         book: Rulebook,
     ):
-        self.key = key
+        self.key: str = key
         self.active: bool = bool(definition.get("active"))
-        self.id = definition.get("id")
-        self.version = definition.get("version")
+        self.id: object = definition.get("id")
+        self.version: object = definition.get("version")
         experiment = definition.get("has_experiment")
         self.has_experiment: bool | None = experiment if isinstance(experiment, bool) else None
         self.direct: Direct | None = None

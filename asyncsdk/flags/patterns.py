@@ -64,13 +64,15 @@ class Pattern:
         self._python: list[str] = []
         self._ascii: list[str] = []
         self._unicode: list[str] = []
-        self.choices = 0
-        self.has_words = self.has_spaces = self.has_end = False
+        self.choices: int = 0
+        self.has_words: bool = False
+        self.has_spaces: bool = False
+        self.has_end: bool = False
         while self._at < len(text):
             self._step()
-        self.python = "".join(self._python)
-        self.ascii = "".join(self._ascii)
-        self.unicode = "".join(self._unicode)
+        self.python: str = "".join(self._python)
+        self.ascii: str = "".join(self._ascii)
+        self.unicode: str = "".join(self._unicode)
 
     def _step(self) -> None:
         character = self._text[self._at]

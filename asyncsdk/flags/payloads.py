@@ -26,7 +26,7 @@ class Payloads:
     def __init__(self, definition: object) -> None:
         texts = definition if isinstance(definition, dict) else {}
         self._decoded = {name: _decoded(payload) for name, payload in texts.items()}
-        self.can_change = any(isinstance(one, list | dict) for one in self._decoded.values())
+        self.can_change: bool = any(isinstance(one, list | dict) for one in self._decoded.values())
 
     def of(self, value: bool | str) -> object:  # noqa: FBT001
         """Return the payload of *value*, or None."""

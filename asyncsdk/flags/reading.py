@@ -40,9 +40,9 @@ class Reader:
     """
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        self.text: str = text
         # This is all that changes: the cursor, and the part of the text that is looked at.
-        self.at = 0
+        self.at: int = 0
         self._window = text[:WINDOW]
         self._begins = 0
 
