@@ -15,9 +15,12 @@ from typing import Any
 
 from msgspec import structs
 
-from asyncsdk.destinations.answers import json_in, judge_status, readable
+from asyncsdk.destinations.answers import json_in, judge_status
 from asyncsdk.destinations.secrets import Secret
 from asyncsdk.seams import Fate, HttpResponse, Verdict
+
+# What PostHog counts; other words are the server's, and no log line has those.
+_RESOURCES = ("events", "exceptions", "recordings", "feature_flags", "surveys", "llm_events")
 
 
 def judge(response: HttpResponse, key: Secret, *others: Secret) -> Verdict:
@@ -35,18 +38,21 @@ def judge(response: HttpResponse, key: Secret, *others: Secret) -> Verdict:
     if verdict.fate is not Fate.DELIVERED:
         return verdict
     limited = _limited(response)
-    if not limited:
+    if limited is None:
         return verdict
-    words = readable(", ".join(limited), key)
-    reason = f"the project's quota is used up ({words}): PostHog takes events and drops them"
+    reason = f"the project's quota is used up{limited}: PostHog takes events and drops them"
     return structs.replace(verdict, reason=reason)
 
 
-def _limited(response: HttpResponse) -> list[str]:
+def _limited(response: HttpResponse) -> str | None:
+    """Say of what there is no quota left, in words that we know: they stand in a log line."""
     try:
         content = json_in(response)
     except ValueError:
-        return []
+        return None
     fields: dict[str, Any] = content if isinstance(content, dict) else {}
     limited = fields.get("quota_limited")
-    return [str(one) for one in limited] if isinstance(limited, list) else []
+    if not isinstance(limited, list) or not limited:
+        return None
+    known = [name for name in _RESOURCES if name in limited]
+    return f" ({', '.join(known)})" if known else ""

@@ -21,6 +21,7 @@ from asyncsdk import (
     Inslytic,
     MemoryStore,
     Message,
+    PostHog,
     RudderStack,
     Segment,
 )
@@ -152,6 +153,7 @@ def make(url: str, **options: Unpack[Options]) -> AsyncAnalytics:
         Segment(KEY, host=url, name="segment"),
         GetFluxly(KEY, api_host=url, name="fluxly"),
         Inslytic(KEY, endpoint=url, name="inslytic"),
+        PostHog(KEY, host=url, name="posthog"),
         **settings,
     )
 
@@ -291,6 +293,7 @@ def test_what_seams_hand_on_shows_sizes() -> None:
         Segment(KEY),
         GetFluxly(KEY),
         Inslytic(KEY),
+        PostHog(KEY, personal_api_key=KEY, flag_definitions=data),
     )
     assert planted_in(*shown.ours) == []
 

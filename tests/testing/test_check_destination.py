@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from asyncsdk import GetFluxly, Inslytic, RudderStack, Segment
+from asyncsdk import GetFluxly, Inslytic, PostHog, RudderStack, Segment
 from asyncsdk.seams import Destination, Fate, HttpResponse, RouteLimits, Verdict
 from asyncsdk.testing import check_destination
 from tests.testing.broken import BROKEN
@@ -20,6 +20,8 @@ OURS = [
     RudderStack(KEY, "http://10.0.0.1", allow_insecure_http=True),
     Segment(KEY),
     Segment(KEY, host="http://127.0.0.1:8080"),
+    PostHog(KEY, personal_api_key=f"phx_{KEY}"),
+    PostHog(KEY, historical_migration=True, disable_geoip=False, is_server=False),
     Inslytic(KEY),
     Inslytic(KEY, stringify_properties=False, identify_traits_in="traits"),
     GetFluxly(KEY),
