@@ -62,7 +62,7 @@ _INGESTION = {
 
 # Message ids that are no UUID are hashed within this one, so that the same id means the same event.
 _MESSAGE_IDS = UUID("5c1b8f52-6f0b-5d0e-9f4a-6a1f2f8f3a10")
-_is_uuid = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE).fullmatch
+_is_uuid = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
 
 _tag = Tag("event")
 _identity = identity_reader("uuid", "timestamp")
@@ -202,9 +202,12 @@ class PostHog:
         return b'}],"sent_at":"%%s"%s}' % migration
 
     @cached_property
-    def _about_us(self) -> Mapping[str, Any]:
+    def _about_us(self) -> Mapping[bool, Mapping[str, Any]]:
+        """What we say of ourselves, by whether the address is not to be looked up."""
         about: dict[str, Any] = {"$lib": "asyncsdk", "$lib_version": __version__}
-        return {**about, "$is_server": True} if self.is_server else about
+        if self.is_server:
+            about["$is_server"] = True
+        return {False: about, True: {**about, "$geoip_disable": True}}
 
     @property
     def wire_key(self) -> bool:
@@ -256,20 +259,10 @@ class PostHog:
 
     def _properties(self, message: Message, own: Mapping[str, Any]) -> dict[str, Any]:
         """Return an event's *own* properties, over what its context says, under what we say."""
-        context = message.context
-        around: dict[str, Any] = {} if context is None else properties_of(context)
-        session_id = given_id(message.session_id)
-        if session_id is not None:
-            around["$session_id"] = session_id
-        if message.groups:
-            around["$groups"] = message.groups
-        if message.flags:
-            around.update(flag_properties(message.flags))
-        properties = {**around, **own, **self._about_us}
         disable_geoip = message.disable_geoip
-        if self.disable_geoip if disable_geoip is None else disable_geoip:
-            properties["$geoip_disable"] = True
-        return properties
+        about = self._about_us[self.disable_geoip if disable_geoip is None else disable_geoip]
+        around = _around(message)
+        return {**around, **own, **about} if around else {**own, **about}
 
     def body(self, route: str, events: Sequence[bytes], *, sent_at: str) -> bytes:
         """Join *events* under the envelope, which carries the key and the time of sending."""
@@ -290,6 +283,26 @@ class PostHog:
     def identity(self, route: str, event: bytes) -> tuple[str, str]:
         """Return the message id and the time of an encoded *event*."""
         return _tagged_identity(event) if event.startswith(_TAGGED) else _identity(event)
+
+
+def _around(message: Message) -> dict[str, Any] | None:
+    """Return what a call says beside its properties; None, as most say nothing."""
+    context, session_id, groups, flags = (
+        message.context,
+        given_id(message.session_id),
+        message.groups,
+        message.flags,
+    )
+    if not (context or session_id or groups or flags):
+        return None
+    found: dict[str, Any] = {} if context is None else properties_of(context)
+    if session_id:
+        found["$session_id"] = session_id
+    if groups:
+        found["$groups"] = groups
+    if flags:
+        found.update(flag_properties(flags))
+    return found
 
 
 def _uuid_of(message_id: str) -> str:

@@ -50,7 +50,10 @@ def said_by(message: Message) -> Said | Unsupported:
 
 def whose(message: Message) -> str | None:
     """Return the distinct id: the user's, else the anonymous one, else none."""
-    return given_id(message.user_id) or given_id(message.anonymous_id)
+    user_id = message.user_id
+    if user_id and type(user_id) is str:  # nearly all of them are
+        return user_id
+    return given_id(user_id) or given_id(message.anonymous_id)
 
 
 def _track(message: Message) -> Said:
