@@ -204,6 +204,7 @@ def test_a_page_has_its_address_under_the_name_that_posthog_looks_for() -> None:
 
 def test_a_screen_has_its_name() -> None:
     """Twice: as PostHog's mobile SDKs call it, and as the call does."""
+    assert own(message("screen")) == {}
     assert own(message("screen", name="Home")) == {"name": "Home", "$screen_name": "Home"}
 
 

@@ -14,6 +14,7 @@ from asyncsdk import (
     GetFluxly,
     HTTPStatusError,
     Inslytic,
+    Message,
     PostHog,
     RudderStack,
     Segment,
@@ -101,6 +102,21 @@ async def test_a_capture_of_nobody_goes_to_posthog_alone() -> None:
         assert one["properties"]["$process_person_profile"] is False
         with pytest.raises(ValidationError, match=r"^user_id, anonymous_id: track\(\) needs one"):
             AsyncAnalytics(*others).capture("seen by nobody")
+
+
+async def test_a_hook_may_make_another_message_of_a_capture_of_nobody() -> None:
+    """It need not know that no id is needed there."""
+
+    def renamed(message: Message) -> Message:
+        """Return a new message, with what it must have."""
+        return Message(message.type, message.message_id, message.original_timestamp, event="F")
+
+    async with recording(yes) as server:
+        async with client(server, before_send=[renamed]) as analytics:
+            analytics.capture("E")
+            with pytest.raises(ValidationError, match="track"):
+                analytics.track("E")
+        assert [event["event"] for event in events(server)] == ["F"]
 
 
 async def test_who_is_bound_is_who_captures() -> None:
