@@ -59,8 +59,8 @@ class FlagBook:
             found = msgspec.json.decode(text, type=_Definitions)
         except msgspec.DecodeError as error:
             raise ValueError(f"flag_definitions: {error}") from None
-        self.definitions = text
-        self.etag = f'"{blake2b(text, digest_size=8).hexdigest()}"'
-        self.flags = {flag.key: flag for flag in found.flags}
-        self.values = dict(values or {})
-        self.minimal = found.minimal_flag_called_events
+        self.definitions: bytes = text
+        self.etag: str = f'"{blake2b(text, digest_size=8).hexdigest()}"'
+        self.flags: dict[str, Flag] = {flag.key: flag for flag in found.flags}
+        self.values: dict[str, bool | str] = dict(values or {})
+        self.minimal: bool = found.minimal_flag_called_events

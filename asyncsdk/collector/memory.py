@@ -28,7 +28,7 @@ class Memory:
         # This is all that changes, and only note() and clear() change it.
         self._answers: dict[str, Answer] = {}
         self._joins: dict[str, str] = {}
-        self.persons = Persons()
+        self.persons: Persons = Persons()
 
     def answer_to(self, key: str) -> Answer | None:
         """Return the first answer to *key* as a repeat, which takes nothing; None if it is new."""
