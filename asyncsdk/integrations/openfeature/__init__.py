@@ -1,0 +1,12 @@
+"""OpenFeature on PostHog's flags, without blocking the event loop.
+
+`asking` reads whose flags a context asks for, `answering` turns what a flag is into OpenFeature's
+types; both are pure.
+"""
+
+try:
+    import openfeature.provider  # noqa: F401 - to say what is missing
+except ImportError as error:
+    raise ImportError(
+        "asyncsdk.integrations.openfeature needs openfeature-sdk: pip install 'asyncsdk[openfeature]'"
+    ) from error
