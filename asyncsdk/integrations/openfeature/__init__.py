@@ -6,7 +6,7 @@ types; both are pure.
 
 try:
     import openfeature.provider  # noqa: F401 - to say what is missing
-except ImportError as error:
+except ImportError as _missing:
     raise ImportError(
         "asyncsdk.integrations.openfeature needs openfeature-sdk: pip install 'asyncsdk[openfeature]'"
-    ) from error
+    ) from _missing
