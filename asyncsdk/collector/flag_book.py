@@ -3,37 +3,51 @@
 from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct
+
+from asyncsdk.errors import InvalidResponseError
+from asyncsdk.flags import Definitions
 
 _EMPTY = b'{"flags":[],"group_type_mapping":{},"cohorts":{}}'
 
 
 class _Filters(Struct):
-    payloads: dict[str, str] | None = None
+    payloads: dict[str, Any] | None = None
 
 
 class Flag(Struct):
     """Holds of one definition what an answer tells beside the value."""
 
     key: str
-    id: int = 0
-    version: int = 0
+    id: int | None = None
+    version: int | None = None
     active: bool = True
     has_experiment: bool | None = None
     evaluation_runtime: str | None = None
-    filters: _Filters = msgspec.field(default_factory=_Filters)
+    filters: _Filters | None = None
 
     @property
-    def payloads(self) -> Mapping[str, str]:
+    def payloads(self) -> Mapping[str, Any]:
         """Return the payloads, JSON in text, by variant; `true` without variants."""
-        return self.filters.payloads or {}
+        return (self.filters.payloads if self.filters else None) or {}
 
 
 class _Definitions(Struct):
     flags: list[Flag]
     minimal_flag_called_events: bool = False
+
+
+def _without_continuity(text: bytes) -> bytes:
+    """Let flags that stay with a person be decided here: we are the server that knows them."""
+    if b'"ensure_experience_continuity"' not in text:
+        return text
+    content = msgspec.json.decode(text)
+    for flag in content["flags"]:
+        flag["ensure_experience_continuity"] = False
+    return msgspec.json.encode(content)
 
 
 class FlagBook:
@@ -57,9 +71,11 @@ class FlagBook:
         text = _EMPTY if text is None else text
         try:
             found = msgspec.json.decode(text, type=_Definitions)
-        except msgspec.DecodeError as error:
+            compiled = Definitions.decode(_without_continuity(text))
+        except (msgspec.DecodeError, InvalidResponseError) as error:
             raise ValueError(f"flag_definitions: {error}") from None
         self.definitions: bytes = text
+        self.compiled: Definitions = compiled
         self.etag: str = f'"{blake2b(text, digest_size=8).hexdigest()}"'
         self.flags: dict[str, Flag] = {flag.key: flag for flag in found.flags}
         self.values: dict[str, bool | str] = dict(values or {})

@@ -1,6 +1,7 @@
 """How PostHog answers `/flags/` and the older `/decide`: which flags, in which shape.
 
-A flag that cannot be decided here is off, and its reason says so.
+Flags are evaluated as an SDK does it locally, with all that was heard of the person before. What
+cannot be decided so, such as a static cohort, is off, and its reason says so.
 """
 
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from msgspec import Struct
 from asyncsdk.collector.answers import is_object
 from asyncsdk.collector.cases import Desk, Head, decoded
 from asyncsdk.collector.flag_book import Flag, FlagBook
+from asyncsdk.flags import evaluate
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -23,6 +25,10 @@ class Asked(Struct, frozen=True, kw_only=True):
     person_properties: dict[str, Any] = {}
     group_properties: dict[str, dict[str, Any]] = {}
     device_id: str | None = None
+
+    def of_group(self, name: str) -> dict[str, Any]:
+        """Return the properties that are given for the group of the type *name*."""
+        return self.group_properties.get(name, {})
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -122,8 +128,37 @@ def _decide(flag: Flag, asked: Asked, desk: Desk) -> Decision:
     if decreed is not None:
         code = "condition_match" if decreed else "no_condition_match"
         return Decision(value=decreed, code=code, description="Set by hand")
-    del asked
-    return Decision(value=False, code="no_condition_match", description="Not decided")
+    if not flag.active:
+        return Decision(value=False, code="flag_disabled", description="Flag is disabled")
+    return _evaluated(flag, asked, desk)
+
+
+def _evaluated(flag: Flag, asked: Asked, desk: Desk) -> Decision:
+    """Evaluate *flag* by what was heard of the person and the groups, and what is asked with."""
+    persons = desk.memory.persons
+    properties = {
+        name: {"$group_key": key, **persons.properties((name, key)), **asked.of_group(name)}
+        for name, key in asked.groups.items()
+    }
+    found = evaluate(
+        desk.flags.compiled,
+        flag.key,
+        asked.distinct_id,
+        groups=asked.groups,
+        person_properties={
+            **persons.properties(("", asked.distinct_id)),
+            "distinct_id": asked.distinct_id,
+            **asked.person_properties,
+        },
+        group_properties=properties,
+        device_id=asked.device_id,
+    )
+    if found.value is None:
+        text = f"Not decided: {found.reason}"
+        return Decision(value=False, code="no_condition_match", description=text)
+    if found.value is False:
+        return Decision(value=False, code="no_condition_match", description="No condition matched")
+    return Decision(value=found.value, code="condition_match", description="A condition matched")
 
 
 def _records(decisions: list[tuple[Flag, Decision]], version: int) -> dict[str, Any]:
@@ -167,8 +202,8 @@ def _values(decisions: list[tuple[Flag, Decision]]) -> dict[str, Any]:
     }
 
 
-def _payload(flag: Flag, made: Decision) -> str | None:
-    """Return the payload as it is defined: JSON in a text."""
+def _payload(flag: Flag, made: Decision) -> Any:
+    """Return the payload as it is defined: JSON in a text, None without one."""
     if made.value is False:
         return None
     return flag.payloads.get("true" if made.value is True else made.value)

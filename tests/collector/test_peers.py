@@ -14,9 +14,6 @@ from tests.collector.flagging import FLAGS, PERSONAL, definitions
 
 pytestmark = pytest.mark.whole_way
 
-#: What flags are for everyone who asks the collector.
-ANSWERS: dict[str, bool | str] = {"simple": True, "layout": "test", "web-only": True}
-
 FLUXLY = """
 import sys
 from getfluxly import Client
@@ -92,6 +89,9 @@ import sys
 from posthog import Posthog
 
 client = Posthog({key!r}, host=sys.argv[1], secret_key={personal!r}, enable_local_evaluation=False)
+assert client.get_feature_flag("layout", "user-1") is False
+client.set(distinct_id="user-1", properties={{"plan": "pro"}})
+client.flush()
 assert client.get_feature_flag("layout", "user-1") == "test"
 assert client.get_feature_flag_payload("layout", "user-1") == [1, 2]
 assert client.feature_enabled("none", "user-1") is None
@@ -119,7 +119,7 @@ async def main():
         client.alias("anon-1", "user-1")
         client.group_identify("company", "c-1", {{"seats": 5}})
         client.capture_exception(ValueError("no such item"), distinct_id="user-1")
-        snapshot = await client.evaluate_flags("user-1")
+        snapshot = await client.evaluate_flags("user-1", person_properties={{"plan": "pro"}})
         assert snapshot.get_flag("layout") == "test"
         assert snapshot.is_enabled("simple")
         assert await client.get_remote_config_payload("simple") == '{{"color":"blue"}}'
@@ -198,7 +198,7 @@ async def test_the_real_getfluxly_repeats_under_its_key(collector: Collector, pr
 @pytest.fixture
 def flagged(collector: Collector) -> Collector:
     """Give the collector flags."""
-    collector.define_flags(definitions(*FLAGS), values=ANSWERS)
+    collector.define_flags(definitions(*FLAGS))
     collector.personal_keys = [PERSONAL]
     return collector
 
@@ -230,9 +230,11 @@ async def test_the_real_posthog_delivers_and_evaluates_here(
 
 
 async def test_the_real_posthog_asks_for_flags(flagged: Collector) -> None:
-    """Values, payloads, snapshots and remote configuration are what the collector says."""
+    """The answers know what was set before; payloads, snapshots, remote configuration too."""
     await run("posthog", REMOTE_POSTHOG.format(key=KEY, personal=PERSONAL), flagged.url)
-    assert arrived_once(flagged)["$feature_flag_called"] >= 2
+    names = arrived_once(flagged)
+    assert names.pop("$feature_flag_called") >= 2
+    assert names == {"$set": 1, "Item Viewed": 1}
     (viewed,) = (kept.body for kept in flagged.events if kept.body["event"] == "Item Viewed")
     assert viewed["properties"]["$feature/layout"] == "test"
 

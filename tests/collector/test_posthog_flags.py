@@ -8,7 +8,7 @@ import pytest
 
 from asyncsdk.collector import Collector, Fault
 from tests.collector.asking import KEY, Asker, bearer
-from tests.collector.flagging import FLAGS, PERSONAL, definitions, flags_of
+from tests.collector.flagging import FLAGS, PERSONAL, definitions, flag, flags_of, only
 
 pytestmark = pytest.mark.whole_way
 
@@ -201,3 +201,62 @@ async def test_a_fault_can_be_for_one_path(collector: Collector, asker: Asker, p
         "/remote_config": (await asker.get(config, headers=KNOWN)).status,
     }
     assert {name for name, status in statuses.items() if status == 402} == {path}
+
+
+async def test_flags_are_evaluated_for_the_one_who_is_asked_about(
+    collector: Collector, asker: Asker
+) -> None:
+    """By the properties in the request, or by those that events set before; others get no."""
+    collector.define_flags(definitions(*FLAGS))
+
+    async def layout(who: str, **more: Any) -> object:
+        return (await flags_of(asker, who, **more))["flags"]["layout"]["value"]
+
+    assert await layout("user-1", person_properties={"plan": "pro"}) == "test"
+    assert await layout("user-1") is False
+    identify = {"event": "$identify", "properties": {"$set": {"plan": "pro"}}}
+    later = {"event": "$set", "$set": {"plan": "free"}, "$set_once": {"plan": "pro"}}
+    for who, *events in (("user-1", identify), ("user-2", identify, later)):
+        batch = [{"distinct_id": who, **event} for event in events]
+        await asker.post({"api_key": KEY, "batch": batch}, path="/batch/", key=None)
+    assert await layout("user-1") == "test"
+    assert await layout("user-2") is False
+    assert await layout("user-1", person_properties={"plan": "free"}) is False
+
+
+async def test_groups_are_remembered_too(collector: Collector, asker: Asker) -> None:
+    """By type and key; whoever is in none of them gets no."""
+    conditions = only("seats", "5")
+    company = flag("company", 21, groups=conditions, aggregation_group_type_index=0)
+    collector.define_flags(definitions(company))
+    properties = {"$group_type": "company", "$group_key": "c-1", "$group_set": {"seats": 5}}
+    event = {"event": "$groupidentify", "distinct_id": "x", "properties": properties}
+    await asker.post({"api_key": KEY, "batch": [event]}, path="/batch/", key=None)
+    for groups, value in (({"company": "c-1"}, True), ({"company": "c-2"}, False), ({}, False)):
+        assert (await flags_of(asker, groups=groups))["flags"]["company"]["value"] is value
+
+
+async def test_what_cannot_be_decided_is_off_and_says_so(
+    collector: Collector, asker: Asker
+) -> None:
+    """A static cohort is not in the definitions; a flag that stays with its person is no riddle."""
+    member = {"key": "id", "type": "cohort", "value": 99}
+    static = flag("static", 31, groups=[{"properties": [member], "rollout_percentage": 100}])
+    loyal = flag("loyal", 32) | {"ensure_experience_continuity": True}
+    collector.define_flags(definitions(static, loyal, FLAGS[2]))
+    flags = (await flags_of(asker))["flags"]
+    assert (flags["static"]["value"], flags["loyal"]["value"]) == (False, True)
+    assert "Not decided" in flags["static"]["reason"]["description"]
+    assert flags["gone"]["reason"]["code"] == "flag_disabled"
+
+
+async def test_a_fault_that_takes_nothing_teaches_nothing(
+    collector: Collector, asker: Asker
+) -> None:
+    """What a server lost, it does not know of the person either."""
+    collector.define_flags(definitions(*FLAGS))
+    event = {"event": "$set", "distinct_id": "user-1", "$set": {"plan": "pro"}}
+    collector.script(Fault(kind="status", times=1))
+    body = {"api_key": KEY, "batch": [event]}
+    assert (await asker.post(body, path="/batch/", key=None)).status == 503
+    assert (await flags_of(asker))["flags"]["layout"]["value"] is False
