@@ -1,7 +1,7 @@
 """OpenFeature on PostHog's flags, without blocking the event loop.
 
-`asking` reads whose flags a context asks for, `answering` turns what a flag is into OpenFeature's
-types; both are pure.
+`provider` stands between the two: `asking` reads whose flags a context asks for, `answering` turns
+what a flag is into OpenFeature's types; both are pure.
 """
 
 try:
@@ -10,3 +10,7 @@ except ImportError as _missing:
     raise ImportError(
         "asyncsdk.integrations.openfeature needs openfeature-sdk: pip install 'asyncsdk[openfeature]'"
     ) from _missing
+
+from asyncsdk.integrations.openfeature.provider import AsyncAnalyticsProvider
+
+__all__ = ["AsyncAnalyticsProvider"]
