@@ -6,15 +6,16 @@ import time
 from collections import Counter
 
 import anyio
+import msgspec
 
-from asyncsdk.cli import faults
+from asyncsdk.cli import faults, flag_act
 from asyncsdk.cli.arguments import DemoOptions
 from asyncsdk.cli.feeding import TASKS, THREADS, Feed
 from asyncsdk.cli.interrupting import INTERRUPTED, interrupt_by_cancelling, until_interrupted
 from asyncsdk.cli.screen import LIVE_EVERY, Screen
 from asyncsdk.cli.stand_in import Arrived
 from asyncsdk.cli.standing_in import StandInError, stand_in
-from asyncsdk.cli.tallying import percentile, tally
+from asyncsdk.cli.tallying import Act, percentile, tally
 from asyncsdk.cli.wording import Reading, Run, demo_rows, listed, verdict
 from asyncsdk.client import AsyncAnalytics
 from asyncsdk.client.settings import Options
@@ -63,6 +64,7 @@ async def demo(options: DemoOptions, screen: Screen) -> int:
             early = await _stream(analytics, feed, options, screen)
             seconds = time.monotonic() - began
             peak = peak_memory()
+            act, cut_short = (None, True) if early else await _act(options, server.url)
             arrived = await server.arrived()
     except StandInError as error:
         screen.complain(f"asyncsdk demo: {error}")
@@ -78,11 +80,33 @@ async def demo(options: DemoOptions, screen: Screen) -> int:
         p99=percentile(timings, 99),
         peak_bytes=peak,
         early=early,
+        act=act and msgspec.structs.replace(act, arrived=len(arrived.posthog)),
     )
     _show(run, arrived, screen)
-    if early:
+    if cut_short:
         return INTERRUPTED
-    return 1 if run.tally.lost else 0
+    return 1 if run.tally.lost or (run.act is not None and run.act.lost) else 0
+
+
+async def _act(options: DemoOptions, url: str) -> tuple[Act | None, bool]:
+    """Let PostHog's visitors come, and return whether Ctrl-C cut them short.
+
+    Not to a server with faults of the caller's own: their counts are about the first act.
+    """
+    visitors = min(options.events // flag_act.CALLS_PER_VISITOR, flag_act.MOST_VISITORS)
+    acts: list[Act] = []
+
+    async def play() -> None:
+        acts.append(
+            await flag_act.perform(
+                url, visitors, seed=options.seed, patience=options.patience, options=_OPTIONS
+            )
+        )
+
+    if options.faults or not visitors:
+        return None, False
+    cut_short = await until_interrupted(play())
+    return (acts[0] if acts else None), cut_short
 
 
 def _show(run: Run, arrived: Arrived, screen: Screen) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from asyncsdk.cli.faults import read_fault
+from asyncsdk.cli.flag_act import DEFINITIONS
 from asyncsdk.cli.reading import read_some
 from asyncsdk.collector import Collector
 
@@ -20,13 +21,15 @@ class Arrived(msgspec.Struct, frozen=True, kw_only=True):
     """Hold what the server got.
 
     Attributes:
-        ids: How often each message id was accepted.
+        ids: How often each message id was accepted, by RudderStack's rules.
+        posthog: The same by PostHog's.
         faults: How often it did what on purpose: a status, or a kind of fault.
         refused: Requests that it refused by its own rules.
         requests: Requests in all.
     """
 
     ids: dict[str, int]
+    posthog: dict[str, int]
     faults: dict[str, int]
     refused: int
     requests: int
@@ -34,7 +37,8 @@ class Arrived(msgspec.Struct, frozen=True, kw_only=True):
 
 async def serve(faults: Sequence[str]) -> Arrived:
     """Run the collector until stdin ends and return what arrived."""
-    async with Collector(faults=[read_fault(text) for text in faults], keep_events=1) as collector:
+    script = [read_fault(text) for text in faults]
+    async with Collector(faults=script, keep_events=1, flag_definitions=DEFINITIONS) as collector:
         sys.stdout.write(collector.url + "\n")
         sys.stdout.flush()
         while await read_some(0):
@@ -45,10 +49,11 @@ async def serve(faults: Sequence[str]) -> Arrived:
     for request in collector.requests:
         if request.fault:
             thrown[str(request.status) if request.fault == "status" else request.fault] += 1
-        elif request.status != 200:
+        elif request.status not in (200, 304):
             refused += 1
     return Arrived(
-        ids=dict(collector.message_ids()),
+        ids=dict(collector.message_ids("rudderstack")),
+        posthog=dict(collector.message_ids("posthog")),
         faults=dict(thrown),
         refused=refused,
         requests=collector.summary().requests,

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from asyncsdk.cli.tallying import Shipment, Tally
+from asyncsdk.cli.tallying import Act, Shipment, Tally
 
 Tone = Literal["", "good", "bad", "quiet", "strong"]
 
@@ -136,6 +136,7 @@ class Run(Struct, frozen=True, kw_only=True):
         p99: Its 99th percentile.
         peak_bytes: The most memory that the process held; None if the system does not say.
         early: Whether Ctrl-C ended it.
+        act: What became of flags and PostHog's events; None if there was no such act.
     """
 
     tally: Tally
@@ -146,6 +147,7 @@ class Run(Struct, frozen=True, kw_only=True):
     p99: int
     peak_bytes: int | None
     early: bool
+    act: Act | None = None
 
 
 def demo_rows(run: Run) -> list[Row]:
@@ -170,7 +172,26 @@ def demo_rows(run: Run) -> list[Row]:
         Row("track() p50", micros(run.p50)),
         Row("track() p99", micros(run.p99)),
         Row("peak memory", peak, "of this process; the server has its own"),
+        *([] if run.act is None else _act_rows(run.act)),
     ]
+
+
+def _act_rows(act: Act) -> list[Row]:
+    decided = f"{act.here:,} here, {act.asked:,} by the server, for {act.visitors:,} visitors"
+    rows = [
+        RULE,
+        Row("PostHog flags", f"{act.here + act.asked:,}", decided),
+        Row("flags.get() p50", micros(act.p50), "decided here and reported"),
+        Row(
+            "PostHog events",
+            f"{act.arrived:,} of {act.accepted:,}",
+            "at the server, those that report a flag among them",
+            "bad" if act.lost else "good",
+        ),
+    ]
+    if act.nobody:
+        rows.append(Row("undecided", f"{act.nobody:,}", "flags: the server failed just then"))
+    return rows
 
 
 def verdict(found: Tally) -> str:

@@ -31,6 +31,9 @@ def test_the_demo_loses_nothing_and_shows_how_it_knows() -> None:
     assert number(table["events/s"]) > 0
     assert table["track() p50"].endswith("µs")
     assert table["peak memory"].endswith("MB")
+    assert table["PostHog flags"] == "181"  # three for each of 60 visitors here, one asked for
+    assert table["PostHog events"] == "241 of 241"
+    assert table["flags.get() p50"].endswith("µs")
     assert "HTTP 400: request neither has anonymousId nor userId" in ended.stdout
     assert "lost 0 of 3,000: every event is at the server or a dead letter" in ended.stdout
     for fault in ("503", "connection reset", "answer cut"):

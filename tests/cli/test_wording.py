@@ -3,7 +3,7 @@
 import pytest
 
 from asyncsdk import Statistics
-from asyncsdk.cli.tallying import Shipment, Tally
+from asyncsdk.cli.tallying import Act, Shipment, Tally
 from asyncsdk.cli.wording import (
     RULE,
     Reading,
@@ -24,7 +24,7 @@ from asyncsdk.cli.wording import (
 TALLY = Tally(accepted=1_000, delivered=999, dead=1, lost=0, duplicates=250, strangers=0)
 
 
-def run(tally: Tally = TALLY, *, early: bool = False) -> Run:
+def run(tally: Tally = TALLY, *, early: bool = False, act: Act | None = None) -> Run:
     """Build what a demo brought about."""
     return Run(
         tally=tally,
@@ -35,6 +35,7 @@ def run(tally: Tally = TALLY, *, early: bool = False) -> Run:
         p99=1_250_000,
         peak_bytes=96_400_000,
         early=early,
+        act=act,
     )
 
 
@@ -62,6 +63,19 @@ def test_a_loss_is_told_in_the_table_and_in_a_sentence() -> None:
     assert "  lost                 3   neither at the server nor a dead letter" in lines
     assert "  strangers            2   ids that no call returned" in lines
     assert verdict(lost).startswith("lost 3 of 10:")
+
+
+def test_the_second_act_has_rows_of_its_own() -> None:
+    """Flags and events of PostHog, the lost among them; what nobody decided is not hidden."""
+    act = Act(visitors=60, here=180, asked=1, nobody=1, p50=4_200, accepted=241, arrived=240)
+    assert act.lost == 1
+    assert table(demo_rows(run(act=act)), colour=False)[-5:] == [
+        "  ────────────────────────────",
+        "  PostHog flags            181   180 here, 1 by the server, for 60 visitors",
+        "  flags.get() p50       4.2 µs   decided here and reported",
+        "  PostHog events    240 of 241   at the server, those that report a flag among them",
+        "  undecided                  1   flags: the server failed just then",
+    ]
 
 
 def test_what_an_interrupt_left_is_not_called_lost() -> None:
