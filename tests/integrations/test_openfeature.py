@@ -325,3 +325,16 @@ def test_a_missing_package_is_named() -> None:
         [sys.executable, "-c", program], check=False, capture_output=True, text=True
     )
     assert "pip install 'asyncsdk[openfeature]'" in ended.stderr
+
+
+async def test_a_client_that_nobody_started_is_started_by_the_first_question(
+    server: Collector,
+) -> None:
+    """Provider and client can stand in a module; an end of one run is no end of the provider."""
+    analytics = posthog(server, polls=False)
+    api.set_provider_and_wait(AsyncAnalyticsProvider(analytics))
+    for _ in range(2):
+        assert await api.get_client().get_boolean_value_async("simple", False, PRO) is True
+        result = await analytics.shutdown()
+        assert result.pending == 0
+    assert [kept.body["event"] for kept in server.events] == ["$feature_flag_called"]

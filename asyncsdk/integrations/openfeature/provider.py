@@ -15,7 +15,7 @@ on the client's loop.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.event import ProviderEvent, ProviderEventDetails
@@ -27,7 +27,8 @@ from openfeature.exception import (
     ProviderNotReadyError,
 )
 from openfeature.flag_evaluation import FlagResolutionDetails
-from openfeature.provider import AbstractProvider, Metadata
+from openfeature.hook import Hook
+from openfeature.provider import FeatureProvider, Metadata
 from openfeature.track import TrackingEventDetails
 
 from asyncsdk.client import AsyncAnalytics
@@ -39,8 +40,14 @@ from asyncsdk.integrations.openfeature import answering
 from asyncsdk.integrations.openfeature.answering import Finding, Structured
 from asyncsdk.integrations.openfeature.asking import subject_of
 
-_T = TypeVar("_T")
+if TYPE_CHECKING:
+    # openfeature has no __init__: where pyright verifies our types, its classes are unknown.
+    _Provider = object
+else:
+    from openfeature.provider import AbstractProvider as _Provider
+
 _State = Literal["ready", "stale", "error"]
+_Emit = Callable[[FeatureProvider, ProviderEvent, ProviderEventDetails], None]
 
 #: Failed polls in a row after which definitions count as stale: one may be a hiccup.
 STALE_AFTER = 3
@@ -48,7 +55,7 @@ STALE_AFTER = 3
 _REFUSED = ("HTTP 401", "HTTP 403")
 
 
-class AsyncAnalyticsProvider(AbstractProvider):
+class AsyncAnalyticsProvider(_Provider):
     """Answer OpenFeature with PostHog's flags, as a client reads them.
 
     The client stays its owner's: the provider neither starts nor closes it.
@@ -74,13 +81,26 @@ class AsyncAnalyticsProvider(AbstractProvider):
         self._flags = analytics.flags
         self._default = default_distinct_id
         self._send_events = send_events
-        # This is all that changes: initialize() and shutdown() write the first, news the second.
+        # This is all that changes, beside what attach() and detach() write: initialize() and
+        # shutdown() write the first, news the second.
         self._unwatch: Callable[[], None] | None = None
         self._state: _State = "ready"
 
     def get_metadata(self) -> Metadata:
         """Return the provider's name."""
         return Metadata(name="asyncsdk")
+
+    def get_provider_hooks(self) -> list[Hook]:
+        """Return none."""
+        return []
+
+    def attach(self, on_emit: _Emit) -> None:
+        """Tell *on_emit* what happens from now on; OpenFeature's own call."""
+        self._on_emit: _Emit = on_emit
+
+    def detach(self) -> None:
+        """Tell nobody any more; OpenFeature's own call."""
+        self.__dict__.pop("_on_emit", None)
 
     def initialize(self, evaluation_context: EvaluationContext) -> None:
         """Listen to what becomes of the definitions; nothing is waited for."""
@@ -299,9 +319,9 @@ class AsyncAnalyticsProvider(AbstractProvider):
 
     def _emit(self, event: ProviderEvent, details: ProviderEventDetails) -> None:
         """Tell OpenFeature, unless it let go of this provider, perhaps just now."""
-        listener = getattr(self, "_on_emit", None)
-        if listener is not None:
-            listener(self, event, details)
+        on_emit: _Emit | None = self.__dict__.get("_on_emit")
+        if on_emit is not None:
+            on_emit(self, event, details)
 
 
 def _details(news: News) -> ProviderEventDetails:
