@@ -128,7 +128,7 @@ async def test_a_slow_server_does_not_hold_up_the_loop(server: Collector) -> Non
         took = time.monotonic() - began
         beating.cancel()
     assert took >= 0.5
-    assert longest < 0.2
+    assert longest < 0.35  # a loop that stood still would have waited half a second
 
 
 @pytest.mark.parametrize(
