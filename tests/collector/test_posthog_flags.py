@@ -1,8 +1,9 @@
 """PostHog's flags, over real HTTP: definitions, answers, and what goes wrong on purpose."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import aiohttp
 import msgspec
 import pytest
 
@@ -260,3 +261,17 @@ async def test_a_fault_that_takes_nothing_teaches_nothing(
     body = {"api_key": KEY, "batch": [event]}
     assert (await asker.post(body, path="/batch/", key=None)).status == 503
     assert (await flags_of(asker))["flags"]["layout"]["value"] is False
+
+
+@pytest.mark.parametrize("kind", ["drop", "drop_after_head", "reset", "truncate"])
+@pytest.mark.parametrize("path", ["/flags/", "/flags/definitions"])
+async def test_answers_about_flags_can_be_cut(
+    collector: Collector, asker: Asker, kind: Literal["drop", "reset"], path: str
+) -> None:
+    """As those about events; the next ones are whole."""
+    collector.script(Fault(kind=kind, path=path))
+    with pytest.raises(aiohttp.ClientError):
+        await (asker.get(DEFINITIONS, headers=KNOWN) if "def" in path else flags_of(asker))
+    collector.script()
+    assert (await flags_of(asker))["flags"]["simple"]["value"] is True
+    assert (await asker.get(DEFINITIONS, headers=KNOWN)).status == 200
