@@ -1,0 +1,202 @@
+"""Making: what the compiler is told, what it notes, and the functions that a mapping names."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
+
+from asyncsdk.errors import ConfigurationError
+from asyncsdk.mapping.conditions import Test, condition
+from asyncsdk.mapping.consenting import consent_of
+from asyncsdk.mapping.paths import Reader, reader
+from asyncsdk.mapping.properties import NO_VALUE
+from asyncsdk.mapping.tracing import Context, Trace
+
+#: A function of the application's: the value and the `Context` in, a value or a bool out.
+Function: TypeAlias = Callable[[Any, Context], Any]
+#: The original's behaviour where ours differs on purpose; see docs/mapping.md.
+Compat: TypeAlias = Literal["walkeros"] | None
+
+#: Values inside values.
+MAX_NESTING = 50
+
+_CHECKS: Mapping[str, Callable[[Any], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "boolean": lambda value: isinstance(value, bool),
+    "list": lambda value: isinstance(value, list | tuple),
+    "object": lambda value: isinstance(value, Mapping),
+}
+
+
+class Noted(Struct):
+    """What the compiler came across.
+
+    Attributes:
+        warnings: What works, but not as its author may think.
+        paths: Every path that is read, by the place where it stands.
+        found: The places of those that led to something; filled while events are mapped.
+        holes: Whether lists that it yields may have holes.
+        reads_name: Whether anything may look at the name that a rule gives the event.
+    """
+
+    warnings: list[str] = []
+    paths: dict[str, str] = {}
+    found: set[str] = set()
+    holes: bool = False
+    reads_name: bool = False
+
+
+class Maker:
+    """Make the parts of a mapping that are written as text or as functions.
+
+    Args:
+        functions: What texts in `fn`, `condition` and `validate` name.
+        compat: Whether unknown keys are let pass, as the original does it.
+        watching: Whether to note which paths are found; it costs time.
+    """
+
+    def __init__(
+        self,
+        functions: Mapping[str, Function] | None = None,
+        *,
+        compat: Compat = None,
+        watching: bool = False,
+    ) -> None:
+        self._functions: Mapping[str, Function] = functions or {}
+        self.compat: Compat = compat
+        self._watching = watching
+        self.noted: Noted = Noted()
+
+    def warn(self, text: str) -> None:
+        """Note something that its author should hear of."""
+        self.noted.warnings.append(text)
+
+    def check_keys(self, raw: Mapping[str, Any], known: frozenset[str], place: str) -> None:
+        """Refuse keys that are not *known*; the original lets them pass, and says nothing.
+
+        Raises:
+            ConfigurationError: Naming the place and the key.
+        """
+        for key in raw:
+            if key not in known:
+                self._unknown(key, place)
+
+    def _unknown(self, key: object, place: str) -> None:
+        text = f'{place}: unknown key "{key}"'
+        if self.compat is None:
+            raise ConfigurationError(text)
+        self.warn(text)
+
+    def reader(self, path: str, place: str, default: Any = NO_VALUE) -> Reader:
+        """Compile *path*, which stands at *place*."""
+        self.noted.paths[place] = path
+        self.noted.holes = self.noted.holes or "*" in path
+        self.noted.reads_name = self.noted.reads_name or path.partition(".")[0] in ("name", "")
+        if not self._watching:
+            return reader(path, default)
+        read, found = reader(path), self.noted.found
+
+        def watch(value: Any, trace: Trace) -> Any:
+            there = read(value, trace)
+            if there is NO_VALUE:
+                return default
+            if not isinstance(there, list) or any(one is not NO_VALUE for one in there):
+                found.add(place)
+            return there
+
+        return watch
+
+    def condition(self, raw: Any, place: str, owner: Any) -> Test:
+        """Compile a condition: declarative, a function, or the name of one.
+
+        Raises:
+            ConfigurationError: It is none of these.
+        """
+        if isinstance(raw, Mapping):
+            self.noted.reads_name = True
+            return _careful(condition(raw, place), place)
+        return self._test(self.function(raw, place), owner, place)
+
+    def validate(self, raw: Any, place: str, owner: Any) -> Test:
+        """Compile a check of a result: a function, the name of one, or of a type.
+
+        Raises:
+            ConfigurationError: It is none of these.
+        """
+        if isinstance(raw, str) and raw not in self._functions and raw in _CHECKS:
+            check = _CHECKS[raw]
+            return lambda value, _trace: check(value)
+        return self._test(self.function(raw, place), owner, place)
+
+    def function(self, raw: Any, place: str) -> Function:
+        """Return the function that *raw* is or names.
+
+        Raises:
+            ConfigurationError: There is none, or it would have to be awaited.
+        """
+        found = self._functions.get(raw) if isinstance(raw, str) else raw
+        if found is None and isinstance(raw, str):
+            known = ", ".join(sorted(self._functions)) or "none"
+            raise ConfigurationError(
+                f'{place}: no function is registered as "{raw}"; there are: {known}. '
+                "Text is never run as code: give functions={…}"
+            )
+        if not callable(found):
+            raise ConfigurationError(f"{place}: a function, or the name of one, is needed")
+        if inspect.iscoroutinefunction(found):
+            raise ConfigurationError(
+                f"{place}: mapping never waits, so it cannot await; give a plain function"
+            )
+        function: Function = found
+        self.noted.holes = self.noted.reads_name = True  # it may do anything
+        return function
+
+    def _test(self, function: Function, owner: Any, place: str) -> Test:
+        def test(value: Any, trace: Trace) -> bool:
+            context = Context(trace.event, consent_of(trace.event, trace.consent), owner)
+            return bool(function(value, context))
+
+        return _careful(test, place)
+
+
+def _careful(test: Test, place: str) -> Test:
+    """Take a test that raises for one that does not hold, and note it."""
+
+    def careful(value: Any, trace: Trace) -> bool:
+        try:
+            return test(value, trace)
+        except Exception as error:  # noqa: BLE001 - an application's function may raise anything
+            trace.fail(place, error)
+            return False
+
+    return careful
+
+
+def copied(value: Any, place: str, depth: int = 200) -> Any:
+    """Return *value* with objects and lists of its own; later changes of the caller do not show.
+
+    Raises:
+        ConfigurationError: A key is no text, it is nested too deeply, or contains itself.
+    """
+    if depth <= 0:
+        raise ConfigurationError("mapping: it is nested too deeply, or contains itself")
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise ConfigurationError(
+                    f"{place}: the key {key!r} is no text; YAML reads on, off, yes, no and numbers "
+                    "as something else, so quote it"
+                )
+        return {key: copied(one, inside(place, key), depth - 1) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [copied(one, f"{place}[{at}]", depth - 1) for at, one in enumerate(value)]
+    return value
+
+
+def inside(place: str, key: str) -> str:
+    """Return the place of *key* in what stands at *place*."""
+    return f"{place}.{key}" if place else key

@@ -1,0 +1,75 @@
+"""Tracing: what is known and what goes wrong while one event is mapped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+#: Elements of lists that the mapping of one event may look at, together.
+MAX_ITEMS = 1_000
+
+
+class Failure(Struct, frozen=True):
+    """What an application's own function did, or that the event is too large.
+
+    Attributes:
+        place: Of it in the mapping, such as ``rules.order.complete.data.map.total.fn``.
+        reason: What it raised: the error's type, never its text, which may hold event contents.
+    """
+
+    place: str
+    reason: str
+
+
+class Context(Struct, frozen=True):
+    """What an application's function is told, besides the value.
+
+    Attributes:
+        event: The event, as the policies left it.
+        consent: The consent that counts here.
+        mapping: The value or rule that the function stands in, as it was written.
+    """
+
+    event: Any
+    consent: Mapping[str, Any] | None
+    mapping: Any
+
+
+class TooMany(Exception):
+    """The mapping of one event looked at too many elements of lists."""
+
+
+class Trace:
+    """Hold what changes while one event is mapped.
+
+    Args:
+        event: It.
+        consent: What counts where the event has none.
+        items: Elements of lists that may be looked at.
+    """
+
+    __slots__ = ("consent", "event", "failures", "left")
+
+    def __init__(self, event: Any, consent: Mapping[str, Any] | None, items: int) -> None:
+        self.event: Any = event
+        self.consent: Mapping[str, Any] | None = consent
+        self.failures: list[Failure] | None = None
+        self.left: int = items
+
+    def spend(self, items: int) -> None:
+        """Look at so many elements.
+
+        Raises:
+            TooMany: They are more than one event may have.
+        """
+        self.left -= items
+        if self.left < 0:
+            raise TooMany
+
+    def fail(self, place: str, error: BaseException) -> None:
+        """Note what a function raised."""
+        if self.failures is None:
+            self.failures = []
+        self.failures.append(Failure(place, type(error).__name__))
