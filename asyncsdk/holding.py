@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from asyncsdk.flag_seams import Question
-from asyncsdk.messages import Consent, Id, Message, has_consent
+from asyncsdk.messages import Consent, Id, Message, has_any_consent, has_consent
 from asyncsdk.outside import Bell
 from asyncsdk.receipts import AWAITS_CONSENT, Place
 from asyncsdk.seams import Encoded
@@ -27,18 +27,37 @@ class Waiting(Struct):
     since: float
 
 
+class Wish(Struct, frozen=True):
+    """What an event that is no call yet waits for: a mapping's word, instead of the lane's.
+
+    Attributes:
+        purposes: One of them is enough, of those that are true.
+        resume: Maps the event once it may go.
+    """
+
+    purposes: Mapping[str, bool]
+    resume: "Callable[[Held], None]"
+
+
 class Held(Waiting):
     """One event, and whose consent it waits for."""
 
     user_id: Id | None
     anonymous_id: Id | None
     consent: Consent | None  # as far as it is known
+    wish: Wish | None = None
 
     def is_of(self, user_id: Id | None, anonymous_id: Id | None) -> bool:
         """Say whether it is an event of this user: one of the ids given is its own."""
         return (user_id is not None and id_text(user_id) == self.user_id) or (
             anonymous_id is not None and id_text(anonymous_id) == self.anonymous_id
         )
+
+    def verdict(self, purposes: Sequence[str]) -> bool | None:
+        """Say whether it may go, where its lane asks for *purposes*; None if nobody knows yet."""
+        if self.wish is None:
+            return has_consent(self.consent, purposes)
+        return has_any_consent(self.consent, self.wish.purposes)
 
     def learn(self, grants: Consent) -> None:
         """Lay *grants* over what is known of its user's consent."""
@@ -161,12 +180,14 @@ class ConsentRoom(WaitingRoom[Held]):
         super().__init__(most=most, most_bytes=most_bytes, age=age, clock=clock)
         self.purposes: tuple[str, ...] = tuple(purposes)
 
-    def hold(self, encoded: Encoded, place: Place, message: Message) -> list[Held]:
+    def hold(
+        self, encoded: Encoded, place: Place, message: Message, wish: Wish | None = None
+    ) -> list[Held]:
         """Take one event in; return those that are let go for it, or for their age."""
         place.outcome = AWAITS_CONSENT
         user_id, anonymous_id = id_text(message.user_id), id_text(message.anonymous_id)
         return self.take_in(
-            Held(encoded, place, self.now(), user_id, anonymous_id, message.consent)
+            Held(encoded, place, self.now(), user_id, anonymous_id, message.consent, wish)
         )
 
     def answer(
@@ -184,7 +205,7 @@ class ConsentRoom(WaitingRoom[Held]):
             for one in self._held.values():
                 if one.is_of(user_id, anonymous_id):
                     one.learn(grants)
-                    verdict = has_consent(one.consent, self.purposes)
+                    verdict = one.verdict(self.purposes)
                     if verdict is not None:
                         (allowed if verdict else denied).append(one)
             return self._take_these(allowed), self._take_these(denied)

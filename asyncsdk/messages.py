@@ -187,5 +187,15 @@ def has_consent(consent: Consent | None, purposes: Sequence[str]) -> bool | None
     return None if None in answers else True
 
 
+def has_any_consent(consent: Consent | None, wanted: Mapping[str, bool]) -> bool | None:
+    """Say whether *consent* covers one of those *wanted* that are true; None if it may yet."""
+    if isinstance(consent, bool):
+        return consent
+    answers = [None if consent is None else consent.get(name) for name in wanted if wanted[name]]
+    if True in answers:
+        return True
+    return None if None in answers else False
+
+
 def _refuse(field: str, rule: str, value: object) -> NoReturn:
     raise ValidationError(f"{field}: {rule} is needed, this is {type(value).__name__}")

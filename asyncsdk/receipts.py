@@ -10,7 +10,7 @@ written by the lane's loop only; anybody may read it.
 """
 
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -59,7 +59,7 @@ STORED = Outcome(State.STORED)
 DELIVERED = Outcome(State.DELIVERED)
 
 #: Drops that the application chose: `delivered()` returns them instead of raising.
-_CHOSEN = frozenset({"disabled", "before_send", "consent", "unsupported"})
+_CHOSEN = frozenset({"disabled", "before_send", "consent", "ignored", "unsupported"})
 
 
 def dropped(reason: str) -> Outcome:
@@ -159,15 +159,19 @@ class Place(Struct):
         fates: The chunk's fates; None until the event is in a chunk.
         index: The event's place in that chunk.
         outcome: Its outcome while it is in no chunk.
+        after: The places of what became of it, if it was held before it was any call.
     """
 
     lane: str
     fates: Fates | None = None
     index: int = 0
     outcome: Outcome = PENDING
+    after: "list[Place] | None" = None
 
     def look(self) -> Outcome:
         """Return the outcome as it is now."""
+        if self.after is not None:
+            return worst([place.look() for place in self.after])
         return self.outcome if self.fates is None else self.fates.of(self.index)
 
 
@@ -194,6 +198,20 @@ _WEIGHT = (
 )
 
 
+def worst(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return the outcome that fares worst so far; the first of several."""
+    return min(outcomes, key=lambda outcome: _WEIGHT.index(outcome.state))
+
+
+def flat(places: Iterable[Place]) -> Iterator[Place]:
+    """Yield *places*, and in place of those that led to others, these."""
+    for place in places:
+        if place.after is None:
+            yield place
+        else:
+            yield from flat(place.after)
+
+
 class Receipt(Struct, frozen=True, eq=False, weakref=True):
     """Tell what became of one call.
 
@@ -214,7 +232,11 @@ class Receipt(Struct, frozen=True, eq=False, weakref=True):
     @property
     def outcomes(self) -> Mapping[str, Outcome]:
         """How it fared, per destination."""
-        return {place.lane: place.look() for place in self._places}
+        found: dict[str, Outcome] = {}
+        for place in flat(self._places):
+            now, before = place.look(), found.get(place.lane)
+            found[place.lane] = now if before is None else worst([before, now])
+        return found
 
     async def delivered(self, timeout: float | None = None) -> Outcome:
         """Wait until the event is settled everywhere and return how.
@@ -233,12 +255,22 @@ class Receipt(Struct, frozen=True, eq=False, weakref=True):
             ConfigurationError: Called on another event loop than the client's.
         """
         await self._desk.wait_delivered(self._places, timeout)
-        looks = [place.look() for place in self._places]
+        looks = [place.look() for place in flat(self._places)]
         for outcome in looks:
             if outcome.error is not None:
                 # One error serves all events of a request: it must not gather their tracebacks.
                 raise outcome.error.with_traceback(None)
-        return min(looks, key=lambda outcome: _WEIGHT.index(outcome.state))
+        return worst(looks)
+
+    def joined(self, others: "Iterable[Receipt]") -> "Receipt":
+        """Return one receipt for this call and *others* that one event led to."""
+        places = [place for one in (self, *others) for place in one._places]  # noqa: SLF001
+        return Receipt(self.message_id, places, self._desk)
+
+    def became(self, place: Place) -> None:
+        """Say that this is what became of what was at *place*."""
+        place.after = self._places
+        place.outcome = DELIVERED  # whatever looks at it looks further
 
     def __await__(self) -> Generator[object, None, "Receipt"]:
         """Return the receipt itself; the network is not waited for."""
@@ -362,6 +394,7 @@ class Ledger:
         self.bytes_sent: int = 0
         self._door = threading.RLock()
         self._turned_away: dict[str, int] = {}  # dropped at the door: accepted by this alone
+        self._given_up = 0  # dead at the door: accepted by this alone
         self._dropped: dict[str, int] = {}  # dropped later
         self._noted: dict[str, int] = {}  # refused, unsupported, coerced: outside the sum
 
@@ -374,6 +407,11 @@ class Ledger:
         """Count something that is in no sum (refused, unsupported, coerced); any thread."""
         with self._door:
             self._noted[what] = self._noted.get(what, 0) + count
+
+    def give_up(self) -> None:
+        """Count one event that was accepted and became a dead letter in one step; any thread."""
+        with self._door:
+            self._given_up += 1
 
     def settle(self, outcome: Outcome, count: int) -> None:
         """Count *count* pending events as settled with *outcome*."""
@@ -397,15 +435,16 @@ class Ledger:
         with self._door:
             away = dict(self._turned_away)
             noted = dict(self._noted)
+            given_up = self._given_up
         reasons = dict(away)
         for reason, count in self._dropped.items():
             reasons[reason] = reasons.get(reason, 0) + count
         return LaneStatistics(
-            accepted=self.accepted + sum(away.values()),
+            accepted=self.accepted + sum(away.values()) + given_up,
             taken=self.taken,
             delivered=self.delivered,
             rejected=self.rejected,
-            dead=self.dead,
+            dead=self.dead + given_up,
             dropped=sum(reasons.values()),
             stored=self.stored,
             pending=pending,

@@ -141,6 +141,7 @@ _WORDS = {
     "consent": "their users have not agreed to what the destination asks for",
     "hook_failed": "a before_send hook raised",
     "invalid": "a call broke a rule",
+    "nobody": "their mapping found neither a user's id nor a visitor's",
 }
 
 

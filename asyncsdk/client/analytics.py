@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractContextManager
 from functools import cached_property
 from types import TracebackType
@@ -26,12 +26,13 @@ from asyncsdk.intake import Budget
 from asyncsdk.messages import Consent, Id, Object, check_consent, check_id
 from asyncsdk.options import resolve
 from asyncsdk.outside import Outside
-from asyncsdk.receipts import FlushResult, Statistics
+from asyncsdk.receipts import FlushResult, Receipt, Statistics
 from asyncsdk.reporting import Reporter, logger
 from asyncsdk.seams import DeadLetter, Destination
 from asyncsdk.transports import AiohttpTransport
 
 if TYPE_CHECKING:
+    from asyncsdk.client.pushing import Pushing
     from asyncsdk.flags.getting import Flags
 
 
@@ -52,6 +53,10 @@ class AsyncAnalytics(Saying):
     """
 
     def __init__(self, *destinations: Destination, **options: Unpack[Options]) -> None:
+        if not destinations and options.get("mapping") is not None:
+            from asyncsdk.client.mapped import from_mapping
+
+            destinations, options = from_mapping(options)
         settings = read(options)
         _check_destinations(destinations)
         outside = Outside()
@@ -85,6 +90,7 @@ class AsyncAnalytics(Saying):
         shared = Shared(settings, outside, reporter)
         super().__init__(shared, self._house.own, runner)
         self._flag_desk = FlagDesk(self._house, runner, shared)
+        self._pushing = self._make_pushing(runner)
         self._leaving = Leaving(self._house, runner, settings, reporter)
         runner.on_start = self._leaving.attend
 
@@ -124,6 +130,7 @@ class AsyncAnalytics(Saying):
     ) -> None:
         """Shut down within `shutdown_timeout`; a cancelled host still drains once."""
         self._flag_desk.rest()
+        await self._bury_unmapped()
         await self._runner.shutdown(None, for_good=True)
         self._leaving.forget()
 
@@ -172,6 +179,7 @@ class AsyncAnalytics(Saying):
             ConfigurationError: The client is running on another loop.
         """
         self._flag_desk.rest()
+        await self._bury_unmapped()
         result = await self._runner.shutdown(timeout, for_good=False)
         self._leaving.forget()
         return result
@@ -276,10 +284,57 @@ class AsyncAnalytics(Saying):
                 allowed, denied = room.answer(grants, user_id, anonymous_id)
                 lane.let_go(denied)
                 for one in allowed:
-                    let_in(lane, one, owner=owner)
+                    if one.wish is None:
+                        let_in(lane, one, owner=owner)
+                    else:
+                        one.wish.resume(one)
                 released += len(allowed)
                 lane.tell_held()
         return released
+
+    # walkerOS events.
+
+    def _make_pushing(self, runner: Runner) -> Pushing | None:
+        if not self._settings.mapping:
+            return None
+        from asyncsdk.client.mapped import make_pushing  # late: most clients have no mapping
+
+        return make_pushing(self._settings.mapping, self._shared, self._house.own, runner)
+
+    def push(self, event: object, *, consent: Consent | None = None) -> Receipt:
+        """Push a walkerOS event through the mapping: it leads to calls, or to none.
+
+        A plain function like the calls, which it is as quick as. What is wrong with an event's
+        content never raises: the event is dropped and counted. An event on which a function of the
+        mapping's raises becomes a dead letter, which names the place.
+
+        Args:
+            event: A dict with ``name``, ``data``, ``user`` and so on, or a struct of these.
+            consent: What the user agreed to, where the event says nothing of it.
+
+        Returns:
+            One receipt for all calls that the event leads to; ``dropped`` if it leads to none.
+
+        Raises:
+            ConfigurationError: The client was made without ``mapping=``.
+            ValidationError: It is no object.
+            QueueFullError: The queue is full (with ``overflow="raise"``).
+        """
+        if self._pushing is None:
+            raise ConfigurationError("push(): this client has no mapping; give it mapping=…")
+        return self._pushing.push(event, consent)
+
+    def push_many(
+        self, events: Iterable[object], *, consent: Consent | None = None
+    ) -> list[Receipt]:
+        """Push several events, in order; see `push`.
+
+        Raises:
+            ConfigurationError: The client was made without ``mapping=``.
+            ValidationError: One is no object; those before it are pushed.
+            QueueFullError: The queue is full (with ``overflow="raise"``).
+        """
+        return [self.push(event, consent=consent) for event in events]
 
     # Dead letters.
 
@@ -289,8 +344,21 @@ class AsyncAnalytics(Saying):
         Args:
             destination: The name of one; None for all.
         """
+        await self._bury_unmapped()
         async for letter in self._settings.store.dead_letters(destination):
             yield letter
+
+    async def _bury_unmapped(self) -> None:
+        pushing = self._pushing
+        letters = [] if pushing is None else pushing.take_letters()
+        if pushing is None or not letters:
+            return
+        try:
+            await self._settings.store.bury(letters)
+        except Exception as error:  # noqa: BLE001 - a store may raise anything; they are tried again
+            pushing.give_back(letters)
+            kind = type(error).__name__
+            self._reporter.say("unmapped", f"the store took no dead letters of push ({kind})")
 
     async def replay(self, *message_ids: str, destination: str | None = None) -> int:
         """Put dead letters back to the end of the queue, with their ids; return how many.
@@ -307,15 +375,17 @@ class AsyncAnalytics(Saying):
         return await self._runner.undivided(self._replay(wanted, destination))
 
     async def _replay(self, wanted: frozenset[str] | None, destination: str | None) -> int:
+        await self._bury_unmapped()
         store = self._settings.store
-        letters = await store.exhume(destination, wanted)
+        found = await store.exhume(destination, wanted)
+        letters = found if self._pushing is None else self._pushing.replay(found)
         lanes = self._house.lanes
         names = {lane.name for lane in lanes}
         left = [letter for letter in letters if letter.destination not in names]
         for lane in lanes:
             left += lane.replay([one for one in letters if one.destination == lane.name])
         await store.bury(left)
-        return len(letters) - len(left)
+        return len(found) - len(left)
 
     async def purge(self, *message_ids: str, destination: str | None = None) -> int:
         """Forget dead letters for good; return how many.
@@ -324,6 +394,7 @@ class AsyncAnalytics(Saying):
             message_ids: Which; none means all.
             destination: The name of one; None for all.
         """
+        await self._bury_unmapped()
         gone = await self._settings.store.exhume(destination, frozenset(message_ids) or None)
         return len(gone)
 

@@ -4,7 +4,7 @@ import inspect
 import os
 import ssl as ssl_module
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import msgspec
 from msgspec import Struct
@@ -27,6 +27,9 @@ from asyncsdk.options import (
 from asyncsdk.reporting import DropHook, ErrorHook, EventHook
 from asyncsdk.seams import Store, Transport
 from asyncsdk.stores import MemoryStore
+
+if TYPE_CHECKING:
+    from asyncsdk.mapping import Mapping as EventMapping
 
 Invalid = Literal["raise", "drop"]
 Hook = Callable[[Message], Message | None]
@@ -75,6 +78,7 @@ class Options(TypedDict, total=False):
     shutdown_timeout: float
     exit_drain: float
     handle_signals: bool
+    mapping: "EventMapping | Mapping[str, EventMapping] | None"
     transport: Transport | None
     ssl: ssl_module.SSLContext | None
     proxy: str | None
@@ -101,6 +105,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     shutdown_timeout: float = 10.0
     exit_drain: float = 2.0
     handle_signals: bool = False
+    mapping: Any = None
     transport: Any = None
     ssl: ssl_module.SSLContext | None = None
     proxy: str | None = None
@@ -195,6 +200,16 @@ def _proxy(name: str, value: Any) -> None:
         raise ConfigurationError(f"{name}: the URL of an HTTP proxy is needed")
 
 
+def _mapping(name: str, value: Any) -> None:
+    found = list(value.values()) if isinstance(value, Mapping) else [value]
+    wrong = next((one for one in found if one is not None and not hasattr(one, "plan")), None)
+    if wrong is not None or not found:
+        raise ConfigurationError(
+            f"{name}: a mapping (Mapping.load(…)) is needed, or an object of such by the names of "
+            f"destinations, this is {type(wrong).__name__}"
+        )
+
+
 def _seam(kind: type, methods: tuple[str, ...]) -> Callable[[str, Any], None]:
     def check(name: str, value: Any) -> None:
         missing = [method for method in methods if not callable(getattr(value, method, None))]
@@ -223,6 +238,7 @@ _CHECKS: dict[str, Callable[[str, Any], None]] = {
     "shutdown_timeout": check_seconds,
     "exit_drain": check_seconds,
     "handle_signals": check_bool,
+    "mapping": _mapping,
     "transport": _seam(Transport, ("open", "send", "close")),
     "ssl": _context,
     "proxy": _proxy,

@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 
 from asyncsdk.client.running import Runner, running_loop
 from asyncsdk.delivery.lane import Lane
-from asyncsdk.receipts import AWAITS_CONSENT, AWAITS_FLAGS, PENDING, Place, State
+from asyncsdk.receipts import AWAITS_CONSENT, AWAITS_FLAGS, PENDING, Place, State, flat
 
 #: Seconds between looks at a queue that was too full to go on.
 _CROWDED_LOOK = 0.005
@@ -30,15 +30,15 @@ class Desk:
             ConfigurationError: The client is running on another loop.
         """
         async with asyncio.timeout(timeout):
-            while not all(_settled(place) for place in places):
+            while open_places := [place for place in flat(places) if not _settled(place)]:
                 run = self._runner.start()
                 for lane in self._lanes:
                     lane.door.drain()
                     lane.door.urge()
-                if any(_is_left(place) for place in places):
+                if any(_is_left(place) for place in open_places):
                     # Left while this run was ending: the next one takes it, or it is dropped.
                     await run.wait()
-                for place in places:
+                for place in open_places:
                     await self._wait(place)
 
     def _crowded(self) -> bool:

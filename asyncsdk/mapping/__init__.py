@@ -11,7 +11,7 @@ Source: @walkeros/core 4.2.1, run case by case (checked 2026-11).
 
 from asyncsdk.mapping.calling import Called, Stamp
 from asyncsdk.mapping.mapping import Mapping, Matched, calls, match, process, resolve
-from asyncsdk.mapping.memory import Memory
+from asyncsdk.mapping.memory import Memory, Remember
 from asyncsdk.mapping.merging import merge
 from asyncsdk.mapping.planning import Processed
 from asyncsdk.mapping.properties import NO_VALUE, NoValue
@@ -27,6 +27,7 @@ __all__ = [
     "Memory",
     "NoValue",
     "Processed",
+    "Remember",
     "Stamp",
     "calls",
     "match",

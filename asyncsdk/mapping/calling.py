@@ -16,13 +16,11 @@ from msgspec import Struct
 
 from asyncsdk.mapping.consenting import is_denied, is_granted
 from asyncsdk.mapping.memory import Memory, digest, key_of
-from asyncsdk.mapping.paths import step
 from asyncsdk.mapping.planning import Plan
 from asyncsdk.mapping.properties import NO_VALUE, without_holes
 from asyncsdk.mapping.rules import Aside, Asides, Rule
-from asyncsdk.mapping.telling import consent_told, id_text, message_id, text_only, time_text
-from asyncsdk.mapping.tracing import Trace
-from asyncsdk.mapping.values import Value
+from asyncsdk.mapping.telling import consent_told, message_id, time_text
+from asyncsdk.mapping.tracing import Failure, Trace
 from asyncsdk.messages import Kind, Message
 
 #: Why an event led to no call; empty if it led to some.
@@ -54,6 +52,9 @@ class Called(Struct, frozen=True):
         required: What was asked of the user, for the last two.
         remembered: The memory's keys of what it remembers of `messages`, by message id.
         skipped: Aliases that could not be said, for there was no user id.
+        plain: Whether all values in `messages` are plain JSON for certain.
+        held: For an event that awaits consent: whose it is.
+        failures: What went wrong on the way.
     """
 
     messages: list[Message]
@@ -61,31 +62,49 @@ class Called(Struct, frozen=True):
     required: Mapping[str, bool] | None = None
     remembered: Mapping[str, str] | None = None
     skipped: int = 0
+    plain: bool = False
+    held: Message | None = None
+    failures: tuple[Failure, ...] = ()
 
 
-def call(plan: Plan, event: Any, memory: Memory, trace: Trace, stamp: Stamp) -> Called:
+Event: TypeAlias = dict[str, Any]
+
+
+def call(plan: Plan, event: Event, memory: Memory, trace: Trace, stamp: Stamp) -> Called:
     """Return the calls that *event* leads to under *plan*.
 
     Raises:
         TooMany: Its lists have more elements than may be looked at.
     """
+    name = event.get("name")
+    rule = plan.quick.get(name) if type(name) is str else None
+    if rule is None:
+        return _call(plan, event, memory, trace, stamp)
+    data = NO_VALUE if rule.data is None else rule.data.run(event, trace)
+    track = _track(plan, event, event, rule, data, trace, stamp)
+    return Called([], "nobody") if track is None else Called([track], plain=not trace.foreign)
+
+
+def _call(plan: Plan, event: Event, memory: Memory, trace: Trace, stamp: Stamp) -> Called:
+    """Do it for events whose rule says more than a name and data."""
     if plan.consent and not _granted(plan.consent, event, trace):
-        return _refused(plan.consent, event, trace)
+        return _refused(plan, plan.consent, event, trace, stamp)
     event, rule, _ = plan.find(event, trace)
     if rule is not None:
         if rule.consent and not plan.walkeros and not _granted(rule.consent, event, trace):
-            return _refused(rule.consent, event, trace)
+            return _refused(plan, rule.consent, event, trace, stamp)
         if rule.ignore:
             return Called([], "ignored")
     named = _named(plan, event, rule)
-    track = _track(plan, event, named, rule, trace, stamp)
+    data = plan.data_of(event, named, rule, trace)
+    track = _track(plan, event, named, rule, data, trace, stamp)
     if track is None:
         return Called([], "nobody")
     asides = plan.asides if rule is None else rule.asides
     silent = rule is not None and rule.silent
     if asides:
         return _say_all(_Saying(plan, named, memory, trace, track, stamp.at), asides, silent=silent)
-    return Called([], "silent") if silent else Called([track])
+    return Called([], "silent") if silent else Called([track], plain=not trace.foreign)
 
 
 def _say_all(saying: _Saying, asides: Asides, *, silent: bool) -> Called:
@@ -96,48 +115,69 @@ def _say_all(saying: _Saying, asides: Asides, *, silent: bool) -> Called:
     return saying.said()
 
 
-def _granted(required: Mapping[str, bool], event: Any, trace: Trace) -> bool:
+def _granted(required: Mapping[str, bool], event: Event, trace: Trace) -> bool:
     return is_granted(required, _state(event, trace))
 
 
-def _refused(required: Mapping[str, bool], event: Any, trace: Trace) -> Called:
-    denied = is_denied(required, _state(event, trace))
-    return Called([], "consent" if denied else "awaits_consent", required)
+def _refused(
+    plan: Plan, required: Mapping[str, bool], event: Event, trace: Trace, stamp: Stamp
+) -> Called:
+    """Say that the event may not go, or not yet; then whose it is, so that a yes can be heard."""
+    state = _state(event, trace)
+    if is_denied(required, state):
+        return Called([], "consent", required)
+    user_id = _told(plan.user_id(event, trace), plan)
+    anonymous_id = _told(plan.anonymous_id(event, trace), plan)
+    if user_id is None and anonymous_id is None:
+        return Called([], "nobody")
+    held = Message(
+        "track", message_id(event.get("id"), stamp.message_id), stamp.now, user_id, anonymous_id
+    )
+    held.consent = consent_told(state)
+    return Called([], "awaits_consent", required, held=held)
 
 
-def _state(event: Any, trace: Trace) -> Mapping[str, Any]:
+def _state(event: Event, trace: Trace) -> Any:
     """Return what is granted: what the event says, over what counts around it."""
-    own, around = step(event, "consent"), trace.consent
-    if not isinstance(around, Mapping):
-        return own if isinstance(own, Mapping) else {}
-    return {**around, **own} if isinstance(own, Mapping) else around
+    own, around = event.get("consent"), trace.consent
+    if isinstance(own, Mapping) and isinstance(around, Mapping):
+        return {**around, **own}
+    return own if isinstance(own, Mapping) else around
 
 
-def _named(plan: Plan, event: Any, rule: Rule | None) -> Any:
+def _named(plan: Plan, event: Event, rule: Rule | None) -> Any:
     """Return *event* with the name that its rule gives it, where anybody looks at that."""
-    if rule is None or not rule.name or not plan.reads_name:
+    if rule is None or not rule.name or not (plan.reads_name or rule.reads_name):
         return event
     return {**event, "name": rule.name}
 
 
 def _track(
-    plan: Plan, event: Any, named: Any, rule: Rule | None, trace: Trace, stamp: Stamp
+    plan: Plan,
+    event: Event,
+    named: Event,
+    rule: Rule | None,
+    data: Any,
+    trace: Trace,
+    stamp: Stamp,
 ) -> Message | None:
     """Return the track, said or not: the other calls have its ids, time and consent."""
-    settings = plan.settings
-    data = plan.data_of(event, named, rule, trace)
-    user_id = _id(settings.user_id, named, plan, trace)
-    anonymous_id = _id(settings.anonymous_id, named, plan, trace)
-    if user_id is None and anonymous_id is None:
-        return None
-    if not isinstance(data, Mapping):
+    user_id: Any = plan.user_id(named, trace)
+    if type(user_id) is not str or not user_id:
+        user_id = _told(user_id, plan)
+    anonymous_id: Any = plan.anonymous_id(named, trace)
+    if type(anonymous_id) is not str or not anonymous_id:
+        anonymous_id = _told(anonymous_id, plan)
+        if user_id is None and anonymous_id is None:
+            return None
+    if type(data) is not dict:
         data = {}
-    elif plan.has_holes:
+    elif plan.holes or (rule is not None and rule.holes):
         data = without_holes(data)
-    name = step(event, "name") if rule is None or rule.name is None else rule.name
+    name = event.get("name") if rule is None or rule.name is None else rule.name
     return Message(
         "track",
-        message_id(event, stamp.message_id),
+        message_id(event.get("id"), stamp.message_id),
         stamp.now,
         user_id,
         anonymous_id,
@@ -145,26 +185,24 @@ def _track(
         name if type(name) is str else None,
         data,
         None,
-        None if plan.walkeros else settings.integrations,
-        time_text(step(event, "timestamp")),
-        consent=consent_told(step(event, "consent")),
+        plan.integrations,
+        time_text(event.get("timestamp")),
+        consent=consent_told(event.get("consent")),
     )
 
 
-def _id(value: Value | None, event: Any, plan: Plan, trace: Trace) -> str | None:
-    if value is None:
-        return None
-    found = value.run(event, trace)
+def _told(found: Any, plan: Plan) -> str | None:
+    """Return an id that was *found* as a text, or None if it is none."""
     if type(found) is str:
         return found or None
-    return None if plan.walkeros or found is NO_VALUE else id_text(found)
+    return None if found is NO_VALUE else plan.id_text(found)
 
 
 class _Saying:
     """Say what else there is to say of one event, besides its track."""
 
     def __init__(
-        self, plan: Plan, event: Any, memory: Memory, trace: Trace, track: Message, at: float
+        self, plan: Plan, event: Event, memory: Memory, trace: Trace, track: Message, at: float
     ) -> None:
         self._plan = plan
         self._event = event
@@ -172,7 +210,7 @@ class _Saying:
         self._trace = trace
         self.track = track
         self._at = at
-        self._id = text_only if plan.walkeros else id_text
+        self._id = plan.id_text
         # This is all that changes.
         self.messages: list[Message] = []
         self._remembered: dict[str, str] = {}
@@ -181,7 +219,9 @@ class _Saying:
     def said(self) -> Called:
         """Return all of it."""
         why: Why = "" if self.messages else "silent"
-        return Called(self.messages, why, None, self._remembered, self._skipped)
+        plain = not self._trace.foreign
+        remembered = self._remembered or None
+        return Called(self.messages, why, None, remembered, self._skipped, plain)
 
     def identify(self, value: Aside) -> None:
         """Say who the user is, if that is news."""
@@ -247,7 +287,7 @@ class _Saying:
         message.anonymous_id = None
 
     def _object(self, value: Aside) -> Mapping[str, Any] | None:
-        found = value.run(self._event, self._trace) if isinstance(value, Value) else None
+        found = value.run(self._event, self._trace) if value is not True else None
         return found if isinstance(found, Mapping) else None
 
     def _inner(self, found: Mapping[str, Any], key: str) -> Any:

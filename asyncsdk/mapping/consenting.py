@@ -17,6 +17,8 @@ def is_granted(required: Mapping[str, Any], state: Any) -> bool:
     """Say whether *state* grants one of the purposes that are *required*."""
     if not required:
         return True
+    if state is True:
+        return any(required.values())
     if not isinstance(state, Mapping):
         return False
     return any(wanted and is_true(state.get(name, NO_VALUE)) for name, wanted in required.items())
@@ -25,6 +27,8 @@ def is_granted(required: Mapping[str, Any], state: Any) -> bool:
 def is_denied(required: Mapping[str, Any], state: Any) -> bool:
     """Say whether *state* says no to every purpose that is *required*: waiting would not help."""
     wanted = [name for name, one in required.items() if one]
+    if state is False:
+        return True
     return isinstance(state, Mapping) and all(state.get(name) is False for name in wanted)
 
 

@@ -6,12 +6,12 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from asyncsdk.errors import ConfigurationError
 from asyncsdk.mapping.conditions import Test, condition
 from asyncsdk.mapping.consenting import consent_of
-from asyncsdk.mapping.paths import Reader, reader
+from asyncsdk.mapping.paths import Reader, checked_reader, reader, scope_reader
 from asyncsdk.mapping.properties import NO_VALUE
 from asyncsdk.mapping.tracing import Context, Trace
 
@@ -32,6 +32,18 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
 }
 
 
+class Marks(Struct):
+    """What must be known of something compiled.
+
+    Attributes:
+        holes: Whether lists that it yields may have holes.
+        reads_name: Whether it may look at the name that a rule gives the event.
+    """
+
+    holes: bool = False
+    reads_name: bool = False
+
+
 class Noted(Struct):
     """What the compiler came across.
 
@@ -39,15 +51,27 @@ class Noted(Struct):
         warnings: What works, but not as its author may think.
         paths: Every path that is read, by the place where it stands.
         found: The places of those that led to something; filled while events are mapped.
-        holes: Whether lists that it yields may have holes.
-        reads_name: Whether anything may look at the name that a rule gives the event.
+        marks: What is being compiled.
+        foreign: Whether a static value may be no plain JSON.
+        asks_consent: Whether anything asks for consent, or is a function, which may.
     """
 
     warnings: list[str] = []
     paths: dict[str, str] = {}
     found: set[str] = set()
-    holes: bool = False
-    reads_name: bool = False
+    marks: Marks = field(default_factory=Marks)
+    foreign: bool = False
+    asks_consent: bool = False
+
+    def begin(self) -> Marks:
+        """Begin with something that has marks of its own; return those of what is around it."""
+        outside, self.marks = self.marks, Marks()
+        return outside
+
+    def end(self, outside: Marks) -> Marks:
+        """Go on with what is around it; return the marks of what was begun."""
+        inside, self.marks = self.marks, outside
+        return inside
 
 
 class Maker:
@@ -68,7 +92,7 @@ class Maker:
     ) -> None:
         self._functions: Mapping[str, Function] = functions or {}
         self.compat: Compat = compat
-        self._watching = watching
+        self.watching: bool = watching
         self.noted: Noted = Noted()
 
     def warn(self, text: str) -> None:
@@ -91,12 +115,22 @@ class Maker:
             raise ConfigurationError(text)
         self.warn(text)
 
+    def checked_reader(self, path: str, place: str, *, scope: bool = False) -> Reader | None:
+        """Compile *path*, which stands at *place*, with the check of what is found, if it can be."""
+        if "*" in path or self.watching:
+            return None
+        self._note(path, place)
+        return scope_reader(path) if scope else checked_reader(path)
+
+    def _note(self, path: str, place: str) -> None:
+        self.noted.paths[place] = path
+        self.noted.marks.holes |= "*" in path
+        self.noted.marks.reads_name |= path.partition(".")[0] in ("name", "")
+
     def reader(self, path: str, place: str, default: Any = NO_VALUE) -> Reader:
         """Compile *path*, which stands at *place*."""
-        self.noted.paths[place] = path
-        self.noted.holes = self.noted.holes or "*" in path
-        self.noted.reads_name = self.noted.reads_name or path.partition(".")[0] in ("name", "")
-        if not self._watching:
+        self._note(path, place)
+        if not self.watching:
             return reader(path, default)
         read, found = reader(path), self.noted.found
 
@@ -117,7 +151,7 @@ class Maker:
             ConfigurationError: It is none of these.
         """
         if isinstance(raw, Mapping):
-            self.noted.reads_name = True
+            self.noted.marks.reads_name = True
             return _careful(condition(raw, place), place)
         return self._test(self.function(raw, place), owner, place)
 
@@ -152,7 +186,8 @@ class Maker:
                 f"{place}: mapping never waits, so it cannot await; give a plain function"
             )
         function: Function = found
-        self.noted.holes = self.noted.reads_name = True  # it may do anything
+        marks = self.noted.marks
+        marks.holes = marks.reads_name = self.noted.asks_consent = True  # it may do anything
         return function
 
     def _test(self, function: Function, owner: Any, place: str) -> Test:

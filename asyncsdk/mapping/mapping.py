@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from asyncsdk.errors import ConfigurationError
 from asyncsdk.mapping.calling import Called, Stamp, call
 from asyncsdk.mapping.files import read_config
 from asyncsdk.mapping.making import Compat, Function, Maker, copied
-from asyncsdk.mapping.memory import Memory, Shared
+from asyncsdk.mapping.memory import Memory, Remember
 from asyncsdk.mapping.merging import merge_rules
 from asyncsdk.mapping.planning import Plan, Processed
 from asyncsdk.mapping.properties import NO_VALUE
@@ -36,9 +36,7 @@ class Mapping:
         functions: What texts in `fn`, `condition` and `validate` name. Text is never run as code.
         defaults: Rules that those of *config* are laid over, with `extend` and `remove`.
         compat: ``"walkeros"`` for the original's behaviour where ours differs on purpose.
-        remember: Users and memberships of groups whose last identify and group call is remembered.
-        remember_for: Seconds after which they are said again.
-        shared: A dict that processes share, so that they say it once together; see `Memory`.
+        remember: Of how many users the last identify and group call is remembered, and how long.
         watching: Whether to note which paths are found and which rules are used; it costs time.
 
     Raises:
@@ -52,9 +50,7 @@ class Mapping:
         functions: AbstractMapping[str, Function] | None = None,
         defaults: AbstractMapping[str, Any] | None = None,
         compat: Compat = None,
-        remember: int = 50_000,
-        remember_for: float = 86_400.0,
-        shared: Shared | None = None,
+        remember: Remember | None = None,
         watching: bool = False,
     ) -> None:
         if not isinstance(config, AbstractMapping):
@@ -63,12 +59,11 @@ class Mapping:
             )
         if compat not in (None, "walkeros"):
             raise ConfigurationError(f'compat: None or "walkeros" is needed, not {compat!r}')
-        Memory(remember, remember_for)  # complains of what it cannot be made of
         whole = copied(config, "")
         if defaults:
             word = "mapping" if "mapping" in whole else "rules"
             whole[word] = merge_rules(copied(defaults, "defaults"), whole.get(word) or {})
-        self._remember = (remember, remember_for, shared)
+        self.remember: Remember = remember or Remember()
         self.plan: Plan = Plan(whole, Maker(functions, compat=compat, watching=watching))
 
     @classmethod
@@ -79,6 +74,7 @@ class Mapping:
         functions: AbstractMapping[str, Function] | None = None,
         defaults: AbstractMapping[str, Any] | None = None,
         compat: Compat = None,
+        remember: Remember | None = None,
         watching: bool = False,
     ) -> Mapping:
         """Read a mapping from a JSON or YAML file; by the end of its name.
@@ -93,8 +89,29 @@ class Mapping:
             functions=functions,
             defaults=defaults,
             compat=compat,
+            remember=remember,
             watching=watching,
         )
+
+    @property
+    def compat(self) -> Compat:
+        """Whether it does what the original does, also where ours differs on purpose."""
+        return self.plan.maker.compat
+
+    @property
+    def queue(self) -> bool:
+        """Whether events wait for consent that is not given yet; else they are dropped."""
+        return self.plan.queue
+
+    @property
+    def remembers(self) -> bool:
+        """Whether any event may lead to an identify or a group call, which is said once."""
+        return self.plan.remembers
+
+    @property
+    def asks_consent(self) -> bool:
+        """Whether anything in it asks for consent, or may."""
+        return self.plan.maker.noted.asks_consent
 
     @property
     def warnings(self) -> Sequence[str]:
@@ -103,22 +120,30 @@ class Mapping:
 
     def memory(self) -> Memory:
         """Return a new memory, with what this mapping says of it."""
-        limit, keep_for, shared = self._remember
-        return Memory(limit, keep_for, shared)
+        wanted = self.remember
+        return Memory(wanted.limit, wanted.keep_for, wanted.shared)
 
-    def call(
-        self, event: Any, memory: Memory, stamp: Stamp, consent: AbstractMapping[str, Any] | None
-    ) -> tuple[Called, Sequence[Failure]]:
+    def call(self, event: Any, memory: Memory, stamp: Stamp, consent: Any = None) -> Called:
         """Return what *event* leads to, and what went wrong on the way.
 
         With failures there are calls too: those that the original would make.
+
+        Args:
+            event: A walkerOS event.
+            memory: Who was identified as what.
+            stamp: Time, and an id for events without one.
+            consent: What counts where the event says nothing of consent.
         """
-        trace = Trace(event, consent, self.plan.max_items)
+        if type(event) is not dict:
+            event = dict(event) if isinstance(event, AbstractMapping) else {}
+        trace = Trace(event, consent, self.plan.foreign)
         try:
             called = call(self.plan, event, memory, trace, stamp)
         except TooMany:
-            return Called([]), (_TOO_MANY,)
-        return called, trace.failures or ()
+            return Called([], failures=(_TOO_MANY,))
+        if trace.failures:
+            return structs.replace(called, failures=tuple(trace.failures))
+        return called
 
     def __repr__(self) -> str:
         """Show how much it is; never a key."""
@@ -171,7 +196,7 @@ def resolve(
         ConfigurationError: *value* is no mapping value; it begins with the place.
     """
     run = value_of(copied(value, "value"), "value", Maker(functions, compat=compat)).run
-    trace = Trace(event, collector_consent if consent is None else consent, MAX_ITEMS)
+    trace = Trace(event, collector_consent if consent is None else consent)
     try:
         return NO_VALUE if event is NO_VALUE else run(event, trace)
     except TooMany:
@@ -192,7 +217,7 @@ def match(
     """
     compiled = Rules(copied(rules, "rules"), "rules", Maker(functions, compat=compat), {})
     name = event.get("name") if isinstance(event, AbstractMapping) else None
-    rule, key = compiled.find(event, name, Trace(event, None, MAX_ITEMS))
+    rule, key = compiled.find(event, name, Trace(event, None))
     return Matched(rule=None if rule is None else rule.raw, mapping_key=key)
 
 
@@ -209,7 +234,7 @@ def process(
         ConfigurationError: Something in *config* is wrong; it begins with the place.
     """
     plan = _plan(config, compat)
-    trace = Trace(event, consent, plan.max_items)
+    trace = Trace(event, consent, plan.foreign)
     try:
         return _process(plan, event, trace)
     except TooMany:
@@ -261,5 +286,4 @@ def calls(
         ConfigurationError: Something in *config* is wrong; it begins with the place.
     """
     mapping = config if isinstance(config, Mapping) else Mapping(config, compat=compat)
-    called, _ = mapping.call(event, memory, stamp or Stamp(), consent)
-    return called.messages
+    return mapping.call(event, memory, stamp or Stamp(), consent).messages

@@ -7,11 +7,12 @@ for each: the last ones, up to a number, for a time. What is kept is a digest, n
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from asyncsdk.errors import ConfigurationError
 from asyncsdk.mapping.properties import without_holes
@@ -38,6 +39,31 @@ def digest(value: Any) -> str:
     return blake2b(data, digest_size=_DIGEST).hexdigest()
 
 
+class Remember(Struct, frozen=True, kw_only=True):
+    """How much is remembered, and for how long.
+
+    Attributes:
+        limit: Users and memberships of groups at most, each up to `ENTRY_BYTES`.
+        keep_for: Seconds after which an identify or a group call is said again.
+        shared: Where other processes look too; see `Memory`.
+        clock: Seconds; with `shared` one that all processes have, such as `time.time`. None takes
+            the client's own.
+
+    Raises:
+        ConfigurationError: A number is out of its range.
+    """
+
+    limit: int = 50_000
+    keep_for: float = 86_400.0
+    shared: Shared | None = None
+    clock: Callable[[], float] | None = None
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        if self.limit < 1 or not self.keep_for > 0:
+            raise ConfigurationError("remember: limit must be 1 or more, keep_for more than 0")
+
+
 class Memory:
     """Remember the last thing that was said of each user.
 
@@ -55,8 +81,7 @@ class Memory:
     def __init__(
         self, limit: int = 50_000, keep_for: float = 86_400.0, shared: Shared | None = None
     ) -> None:
-        if limit < 1 or not keep_for > 0:
-            raise ConfigurationError("Memory: limit must be 1 or more, keep_for more than 0")
+        Remember(limit=limit, keep_for=keep_for)  # checks them
         self._limit = limit
         self._keep_for = keep_for
         self._shared = shared

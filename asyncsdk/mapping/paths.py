@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from asyncsdk.mapping.properties import NO_VALUE
+from asyncsdk.mapping.properties import NO_VALUE, SAFE, is_property
 from asyncsdk.mapping.tracing import Trace
 
 #: Find something in a value.
@@ -59,6 +59,43 @@ def reader(path: str, default: Any = NO_VALUE) -> Reader:
     if default is not NO_VALUE:
         return _or_default(_plain(parts), default)
     return _plain(parts)
+
+
+def scope_reader(path: str) -> Reader:
+    """Return a function that finds *path*, which has no ``*``, if what is there is legal.
+
+    For what is only looked through: it is not noticed whether all of it is plain JSON.
+    """
+    read = _plain(path.split("."))
+
+    def read_scope(value: Any, trace: Trace) -> Any:
+        found = read(value, trace)
+        return found if is_property(found) else NO_VALUE
+
+    return read_scope
+
+
+def checked_reader(path: str) -> Reader:
+    """Return a function that finds *path*, which has no ``*``, if what is there is legal."""
+    parts = path.split(".")
+    if len(parts) != 2:
+        return _checked(_plain(parts))
+    first, second = parts
+
+    def read(value: Any, trace: Trace) -> Any:
+        value = value.get(first, NO_VALUE) if type(value) is dict else step(value, first)
+        value = value.get(second, NO_VALUE) if type(value) is dict else step(value, second)
+        return value if type(value) in SAFE or is_property(value, trace) else NO_VALUE
+
+    return read
+
+
+def _checked(read: Reader) -> Reader:
+    def read_checked(value: Any, trace: Trace) -> Any:
+        found = read(value, trace)
+        return found if type(found) in SAFE or is_property(found, trace) else NO_VALUE
+
+    return read_checked
 
 
 def _plain(parts: Sequence[str]) -> Reader:

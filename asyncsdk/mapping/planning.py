@@ -6,7 +6,7 @@ data, `ignore`, the name, the rule's data, `include`, `remove`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -14,15 +14,19 @@ from msgspec import Struct
 from asyncsdk.errors import ConfigurationError
 from asyncsdk.mapping.including import included, laid_over
 from asyncsdk.mapping.making import Maker
+from asyncsdk.mapping.mapped import Run, Value
 from asyncsdk.mapping.paths import delete_at, set_at, step
 from asyncsdk.mapping.properties import NO_VALUE
 from asyncsdk.mapping.rules import Asides, Rule, Rules, check_batch, policy_of, sections
 from asyncsdk.mapping.settings import Settings, settings_of
-from asyncsdk.mapping.tracing import MAX_ITEMS, Failure, Trace
-from asyncsdk.mapping.values import Run, Value, check_requirement, value_of
+from asyncsdk.mapping.telling import id_text, text_only
+from asyncsdk.mapping.tracing import Failure, Trace
+from asyncsdk.mapping.values import nothing, requirement, value_of
 
 # What a destination's configuration may hold in the original; the second group has no effect here.
-_KNOWN = frozenset({"consent", "data", "policy", "include", "id", "env", "settings", "mapping"})
+_KNOWN = frozenset(
+    {"consent", "data", "policy", "include", "id", "env", "settings", "mapping", "queue"}
+)
 _WITHOUT_EFFECT = frozenset(
     {
         "batch",
@@ -37,7 +41,6 @@ _WITHOUT_EFFECT = frozenset(
         "logger",
         "mock",
         "next",
-        "queue",
         "queueMax",
         "require",
         "setup",
@@ -87,12 +90,10 @@ class Plan:
         for key in sorted(config.keys() & _WITHOUT_EFFECT):
             maker.warn(f"{key}: has no effect here")
         check_batch(config.get("batch"), "batch")
-        if config.get("consent") is not None:
-            check_requirement(config["consent"], "consent")
         self.maker: Maker = maker
-        self.walkeros: bool = maker.compat == "walkeros"
         self.id: str = _text(config, "id")
-        self.consent: Mapping[str, bool] = config.get("consent") or {}
+        self.queue: bool = _switch(config, "queue")
+        self.consent: Mapping[str, bool] = requirement(config.get("consent"), "consent", maker)
         self.policy: Sequence[tuple[str, Run]] = policy_of(config.get("policy"), "policy", maker)
         data = config.get("data")
         if data == "":
@@ -103,10 +104,38 @@ class Plan:
         common = self.settings.asides
         self.asides: Asides = tuple(common.items())
         self.rules: Rules = Rules(rules, "rules", maker, common)
+        self._look_up()
+
+    def _look_up(self) -> None:
+        """Keep at hand what every event asks for."""
+        noted, settings = self.maker.noted, self.settings
+        self.walkeros: bool = self.maker.compat == "walkeros"
+        self.integrations: Mapping[str, Any] | None = (
+            None if self.walkeros else settings.integrations
+        )
+        self.id_text: Callable[[Any], str | None] = text_only if self.walkeros else id_text
+        self.user_id: Run = nothing if settings.user_id is None else settings.user_id.run
+        self.anonymous_id: Run = (
+            nothing if settings.anonymous_id is None else settings.anonymous_id.run
+        )
+        self.holes: bool = noted.marks.holes
+        self.reads_name: bool = noted.marks.reads_name
+        self.foreign: bool = noted.foreign
+        kinds = {kind for rule in self.rules.all for kind, _ in rule.asides}
+        kinds.update(kind for kind, _ in self.asides)
+        self.remembers: bool = bool({"identify", "group"} & kinds)
         self._simple: bool = not (self.policy or self.data or self.include)
-        self.has_holes: bool = maker.noted.holes
-        self.reads_name: bool = maker.noted.reads_name
-        self.max_items: int = MAX_ITEMS
+        self.quick: Mapping[str, Rule] = {
+            name: rule
+            for name, rule in self.rules.at_once.items()
+            if self._simple and not self.consent and self._is_quick(rule)
+        }
+
+    def _is_quick(self, rule: Rule) -> bool:
+        """Whether a rule says no more than a name and data."""
+        renames = (self.reads_name or rule.reads_name) and bool(rule.name)
+        more = (rule.consent, rule.include, rule.remove, rule.policy, rule.ignore, rule.silent)
+        return not renames and not any(more) and not rule.asides
 
     def find(self, event: Any, trace: Trace) -> tuple[Any, Rule | None, str | None]:
         """Apply the policies and find the rule.
@@ -116,7 +145,8 @@ class Plan:
         """
         if self.policy:
             event = _apply(self.policy, event, trace)
-        rule, key = self.rules.find(event, step(event, "name"), trace)
+        name = event.get("name") if type(event) is dict else step(event, "name")
+        rule, key = self.rules.find(event, name, trace)
         if rule is not None and rule.policy:
             event = _apply(rule.policy, event, trace)
         return event, rule, key
@@ -138,7 +168,7 @@ class Plan:
             own = rule.data.run(renamed, trace)
             both = isinstance(data, Mapping) and isinstance(own, Mapping)
             data = laid_over(data, own) if both else own
-        return _finish(renamed, data, rule, self.include)
+        return _finish(renamed, data, rule, self.include, trace)
 
 
 def _apply(policy: Sequence[tuple[str, Run]], event: Any, trace: Trace) -> Any:
@@ -150,11 +180,14 @@ def _apply(policy: Sequence[tuple[str, Run]], event: Any, trace: Trace) -> Any:
     return event
 
 
-def _finish(event: Any, data: Any, rule: Rule | None, include: Sequence[str]) -> Any:
+def _finish(event: Any, data: Any, rule: Rule | None, include: Sequence[str], trace: Trace) -> Any:
     """Put what is included under *data*, and cut out what is to be removed."""
     if rule is not None and rule.include is not None:
         include = rule.include
-    more = included(event, include) if include else {}
+    more: dict[str, Any] = {}
+    if include:
+        more = included(event, include)
+        trace.foreign = True  # what is included is taken as it is
     if more and isinstance(data, Mapping):
         data = laid_over(more, data)
     elif more and (data is NO_VALUE or data is None):
@@ -169,6 +202,13 @@ def _rules(config: Mapping[str, Any]) -> Any:
     if "mapping" in config and "rules" in config:
         raise ConfigurationError('mapping: "rules" is another word for "mapping"; give one of them')
     return config.get("mapping", config.get("rules"))
+
+
+def _switch(config: Mapping[str, Any], key: str) -> bool:
+    value = config.get(key, True)
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{key}: true or false is needed")
+    return value
 
 
 def _text(config: Mapping[str, Any], key: str) -> str:

@@ -8,9 +8,9 @@ Source: @walkeros/core 4.2.1, run (checked 2026-11).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 #: Deeper values are no properties; nobody writes them by hand, and walking them takes the stack.
 MAX_DEPTH = 64
@@ -38,45 +38,53 @@ Nothing: TypeAlias = Literal[NoValue.NO_VALUE]
 #: Types whose values are legal whatever they are, and the one that says there is none.
 SAFE: frozenset[type] = frozenset({str, int, bool, NoValue})
 
-_NONE = type(None)
-_SCALARS: frozenset[type] = SAFE | {float}
+_TEXTS: frozenset[type] = frozenset({str})
 
 
-def is_property(value: Any, depth: int = MAX_DEPTH) -> bool:
+class Noticing(Protocol):
+    """Where it is noticed that a value is not plain JSON."""
+
+    foreign: bool
+
+
+def is_property(value: Any, notice: Noticing | None = None, depth: int = MAX_DEPTH) -> bool:
     """Say whether *value* is a legal result; holes in lists are.
 
     A value of a type that JSON does not have (a date, a decimal) is legal here: the encoding has a
-    form for it.
+    form for it, and *notice* is told that it needs a second look.
     """
-    kind = type(value)
-    if kind in SAFE:
-        return True
-    if kind is float:
-        return bool(value == value)  # not for NaN
-    if kind is _NONE or depth <= 0:
-        return False
-    if kind is list or kind is tuple:
-        return _are_properties(value, depth - 1)
-    if kind is dict:
-        return _are_properties(value.values(), depth - 1)
-    return _is_foreign_property(value, depth)
+    return type(value) in SAFE or _are_properties((value,), notice, depth)
 
 
-def _are_properties(values: Collection[Any], depth: int) -> bool:
-    kinds = set(map(type, values))
-    if kinds <= SAFE:
-        return True
-    if _NONE in kinds:
-        return False
-    return all(is_property(value, depth) for value in values)
+def _are_properties(values: Iterable[Any], notice: Noticing | None, depth: int) -> bool:
+    """Look at all *values*; written out, for this is where long lists take their time."""
+    for value in values:
+        kind = type(value)
+        if kind in SAFE:
+            continue
+        if kind is float:
+            good = value == value  # not for NaN
+        elif kind is dict:
+            if notice is not None and not _TEXTS.issuperset(map(type, value)):
+                notice.foreign = True
+            good = depth > 0 and _are_properties(value.values(), notice, depth - 1)
+        elif kind is list:
+            good = depth > 0 and _are_properties(value, notice, depth - 1)
+        else:
+            good = value is not None and _is_foreign_property(value, notice, depth - 1)
+        if not good:
+            return False
+    return True
 
 
-def _is_foreign_property(value: Any, depth: int) -> bool:
+def _is_foreign_property(value: Any, notice: Noticing | None, depth: int) -> bool:
+    if notice is not None:
+        notice.foreign = True
     try:
         if isinstance(value, Mapping):
-            return _are_properties(value.values(), depth - 1)
+            return depth >= 0 and _are_properties(value.values(), notice, depth)
         if isinstance(value, list | tuple):
-            return _are_properties(value, depth - 1)
+            return depth >= 0 and _are_properties(value, notice, depth)
         return not (isinstance(value, float) and value != value)
     except Exception:  # noqa: BLE001 - a foreign object may raise anything when touched
         return False

@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from asyncsdk.errors import ConfigurationError
 from asyncsdk.mapping.conditions import Test
 from asyncsdk.mapping.making import Maker
+from asyncsdk.mapping.mapped import Run, Value
 from asyncsdk.mapping.merging import merge
 from asyncsdk.mapping.tracing import Trace
-from asyncsdk.mapping.values import Run, Value, check_requirement, value_of
+from asyncsdk.mapping.values import requirement, value_of
 
 KEYS = frozenset(
     {
@@ -61,13 +62,15 @@ class Rule(Struct, frozen=True, kw_only=True):
         policy: What is set in the event first.
         ignore: Whether nothing comes of the event.
         silent: Whether there is no track.
+        holes: Whether the data may have holes in its lists.
+        reads_name: Whether it may look at the name that it gives the event.
         asides: The calls that it makes besides the track, in order: mapping values, or True.
     """
 
     place: str
     raw: Mapping[str, Any]
     condition: Test | None = None
-    consent: Mapping[str, bool] | None = None
+    consent: Mapping[str, bool] = {}
     name: str | None = None
     data: Value | None = None
     include: tuple[str, ...] | None = None
@@ -75,6 +78,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     policy: tuple[tuple[str, Run], ...] = ()
     ignore: bool = False
     silent: bool = False
+    holes: bool = False
+    reads_name: bool = False
     asides: Asides = ()
 
 
@@ -100,17 +105,16 @@ def rule_of(raw: Any, place: str, maker: Maker, common: Mapping[str, Aside]) -> 
     if "extend" in raw and maker.compat is None:
         raw = merge({}, raw)
     flags = _flags(raw, place, maker)
+    outside = maker.noted.begin()
     condition, data, name = raw.get("condition"), raw.get("data"), raw.get("name")
-    if raw.get("consent") is not None:
-        check_requirement(raw["consent"], f"{place}.consent")
     if name is not None and not isinstance(name, str):
         raise ConfigurationError(f"{place}.name: a text is needed, this is {type(name).__name__}")
     check_batch(raw.get("batch"), f"{place}.batch")
-    return Rule(
+    rule = Rule(
         place=place,
         raw=raw,
         condition=condition and maker.condition(condition, f"{place}.condition", raw),
-        consent=raw.get("consent"),
+        consent=requirement(raw.get("consent"), f"{place}.consent", maker),
         name=name,
         data=None if data is None or data == "" else value_of(data, f"{place}.data", maker),
         include=sections(raw.get("include"), f"{place}.include", maker),
@@ -120,6 +124,8 @@ def rule_of(raw: Any, place: str, maker: Maker, common: Mapping[str, Aside]) -> 
         silent=flags["silent"],
         asides=_asides(raw.get("settings"), f"{place}.settings", maker, common),
     )
+    marks = maker.noted.end(outside)
+    return structs.replace(rule, holes=marks.holes, reads_name=marks.reads_name)
 
 
 def _flags(raw: Mapping[str, Any], place: str, maker: Maker) -> dict[str, bool]:
@@ -162,7 +168,7 @@ def policy_of(raw: Any, place: str, maker: Maker) -> tuple[tuple[str, Run], ...]
         return ()
     if not isinstance(raw, Mapping):
         raise ConfigurationError(f"{place}: an object is needed, this is {type(raw).__name__}")
-    maker.noted.holes = maker.noted.holes or bool(raw)  # where a value is taken out of a list
+    maker.noted.marks.holes |= bool(raw)  # where a value is taken out of a list
     return tuple(
         (path, value_of(one, f'{place}["{path}"]', maker).run) for path, one in raw.items()
     )
@@ -177,7 +183,7 @@ def sections(raw: Any, place: str, maker: Maker) -> tuple[str, ...] | None:
     if raw is None:
         return None
     names = _texts(raw, place)
-    maker.noted.reads_name = maker.noted.reads_name or bool({"event", "all"} & set(names))
+    maker.noted.marks.reads_name |= bool({"event", "all"} & set(names))
     for name in names:
         if name not in _SECTIONS:
             maker.warn(f'{place}: there is no section "{name}"')
@@ -235,6 +241,11 @@ class Rules:
             for action, rules in actions.items()
             if " " not in entity + action and rules and rules[0].condition is None
         }
+
+    @property
+    def at_once(self) -> Mapping[str, Rule]:
+        """Those rules that a name alone leads to."""
+        return {name: rule for name, (rule, _) in self._at_once.items()}
 
     @property
     def all(self) -> Sequence[Rule]:

@@ -13,7 +13,9 @@ from msgspec import Struct
 
 from asyncsdk.errors import ConfigurationError
 from asyncsdk.mapping.making import Maker
-from asyncsdk.mapping.values import Value, value_of
+from asyncsdk.mapping.mapped import Value
+from asyncsdk.mapping.properties import is_property
+from asyncsdk.mapping.values import value_of
 
 _CALLS = frozenset({"userId", "anonymousId", "identify", "group", "integrations"})
 
@@ -91,6 +93,8 @@ def settings_of(raw: Any, maker: Maker) -> Settings:
     integrations = raw.get("integrations")
     if integrations is not None and not isinstance(integrations, Mapping):
         raise ConfigurationError("settings.integrations: an object is needed")
+    if not is_property(integrations or {}, maker.noted):
+        maker.noted.foreign = True
 
     def value(name: str, otherwise: str | None = None) -> Value | None:
         one = raw.get(name, otherwise)

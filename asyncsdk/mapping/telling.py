@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 from asyncsdk.errors import ValidationError
-from asyncsdk.mapping.paths import step
 from asyncsdk.messages import Consent
 from asyncsdk.wire.ids import number_text
-from asyncsdk.wire.times import read_timestamp
+from asyncsdk.wire.times import format_time, read_timestamp
 
 #: A longer id is not taken over as a message id.
 MAX_ID = 256
 
-_MOST_SECONDS = 253_402_300_800  # the year 10000
+_MOST_MS = 253_402_300_800_000  # the year 10000
+_LEAST_MS = -62_135_596_800_000  # the year 1
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_TAILS = [f".{rest:03d}Z" for rest in range(1000)]
 
 
 def id_text(value: Any) -> str | None:
@@ -34,9 +36,8 @@ def text_only(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def message_id(event: Any, otherwise: str) -> str:
-    """Return the id of an event's track: the event's own, so that a repeat is told as one."""
-    own = step(event, "id")
+def message_id(own: Any, otherwise: str) -> str:
+    """Return the id of an event's track: the event's *own*, so that a repeat is told as one."""
     found = own if type(own) is str else id_text(own)
     return found if found and len(found) <= MAX_ID else otherwise
 
@@ -47,8 +48,12 @@ def time_text(value: Any) -> str | None:
     Args:
         value: Milliseconds since 1970, or an RFC 3339 text.
     """
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return _of_milliseconds(value)
+    kind = type(value)
+    if kind is int or kind is float:
+        if not value or not _LEAST_MS <= value < _MOST_MS:
+            return None
+        seconds, rest = divmod(int(value), 1000)
+        return _head(seconds) + _TAILS[rest]
     if not isinstance(value, str | datetime):
         return None
     try:
@@ -57,26 +62,15 @@ def time_text(value: Any) -> str | None:
         return None
 
 
-def _of_milliseconds(value: float) -> str | None:
-    if not value or not -_MOST_SECONDS < value / 1000 < _MOST_SECONDS:
-        return None
-    seconds, rest = divmod(int(value), 1000)
-    head = _head(seconds)
-    return f"{head}.{rest:03d}Z" if head else None
-
-
 @lru_cache(maxsize=1024)
 def _head(seconds: int) -> str:
     """Write a second; events of one second come together."""
-    try:
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}".rjust(19, "0")
-    except (OverflowError, OSError, ValueError):
-        return ""
+    return format_time(_BEGINNING + timedelta(seconds=seconds))[: -len(_TAILS[0])]
 
 
 def consent_told(value: Any) -> Consent | None:
     """Return an event's consent if it is one: purposes, and true or false."""
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):
         return None
     for one in value.values():
         if one is not True and one is not False:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -33,7 +32,7 @@ class Context(Struct, frozen=True):
     """
 
     event: Any
-    consent: Mapping[str, Any] | None
+    consent: Any
     mapping: Any
 
 
@@ -41,22 +40,22 @@ class TooMany(Exception):
     """The mapping of one event looked at too many elements of lists."""
 
 
-class Trace:
+class Trace(Struct):
     """Hold what changes while one event is mapped.
 
-    Args:
+    Attributes:
         event: It.
         consent: What counts where the event has none.
-        items: Elements of lists that may be looked at.
+        foreign: Whether what comes out may be no plain JSON.
+        failures: What went wrong.
+        left: Elements of lists that may still be looked at.
     """
 
-    __slots__ = ("consent", "event", "failures", "left")
-
-    def __init__(self, event: Any, consent: Mapping[str, Any] | None, items: int) -> None:
-        self.event: Any = event
-        self.consent: Mapping[str, Any] | None = consent
-        self.failures: list[Failure] | None = None
-        self.left: int = items
+    event: Any
+    consent: Any = None
+    foreign: bool = False
+    failures: list[Failure] | None = None
+    left: int = MAX_ITEMS
 
     def spend(self, items: int) -> None:
         """Look at so many elements.

@@ -10,33 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from msgspec import Struct
+from msgspec import structs
 
 from asyncsdk.errors import ConfigurationError
 from asyncsdk.mapping.conditions import Test
 from asyncsdk.mapping.consenting import consent_of, is_granted
 from asyncsdk.mapping.making import MAX_NESTING, Maker
+from asyncsdk.mapping.mapped import Run, Value, mapped
 from asyncsdk.mapping.properties import NO_VALUE, SAFE, is_property, is_true
 from asyncsdk.mapping.tracing import Context, Trace
 
-#: Yield what a mapping value says of an input.
-Run: TypeAlias = Callable[[Any, Trace], Any]
-
 KEYS = frozenset({"condition", "consent", "fn", "key", "loop", "map", "set", "validate", "value"})
-
-
-class Value(Struct, frozen=True):
-    """A compiled mapping value.
-
-    Attributes:
-        run: It.
-        checked: Whether what it yields is always a legal result.
-        asks: Whether it, or something in it, asks for consent or calls a function.
-    """
-
-    run: Run
-    checked: bool = True
-    asks: bool = False
 
 
 def value_of(raw: Any, place: str, maker: Maker, depth: int = MAX_NESTING) -> Value:
@@ -66,7 +50,7 @@ def _inmost(raw: Any, place: str, maker: Maker, depth: int) -> Value:
         return _single(raw, place, maker, depth)
     if maker.compat is None:
         raise ConfigurationError(f"{place}: a list cannot stand in a list within a list")
-    return Value(_checked(_whole)) if raw else Value(_nothing)  # what the original does with it
+    return Value(_checked(_whole)) if raw else Value(nothing)  # what the original does with it
 
 
 def _first_defined(values: Sequence[Value]) -> Value:
@@ -110,12 +94,12 @@ def _single(raw: Any, place: str, maker: Maker, depth: int) -> Value:
             f"{place}: a path, an object or a list is needed, this is {type(raw).__name__}"
         )
     elif not raw:
-        return Value(_nothing)
+        return Value(nothing)
     maker.check_keys(raw, KEYS, place)
     core = _core(raw, place, maker, depth)
     core = _with_validate(core, raw, place, maker)
     core = _with_static(core, raw)
-    core = _with_consent(core, raw, place)
+    core = _with_consent(core, raw, place, maker)
     return _with_condition(core, raw, place, maker)
 
 
@@ -125,21 +109,26 @@ def _core(raw: Mapping[str, Any], place: str, maker: Maker, depth: int) -> Value
     for word, build in (("loop", _loop), ("map", _map), ("set", _set)):
         if raw.get(word) is not None:
             return build(raw[word], base, f"{place}.{word}", maker, depth - 1)
-    return base
+    return base if len(raw) == 1 else structs.replace(base, path=None)
 
 
 def _base(raw: Mapping[str, Any], place: str, maker: Maker) -> Value:
     static: Any = raw.get("value", NO_VALUE)
     if static is NO_VALUE and not (raw.get("map") or raw.get("set") or raw.get("key")):
-        maker.noted.reads_name = True  # it may be the whole event
+        maker.noted.marks.reads_name = True  # it may be the whole event
     run = _whole if static is NO_VALUE else _constant(static)
-    base = Value(run, checked=static is not NO_VALUE and is_property(static))
+    base = Value(run, checked=static is not NO_VALUE and is_property(static, maker.noted))
     if raw.get("fn") is not None:
         base = Value(_calling(raw, f"{place}.fn", maker), checked=False, asks=True)
     key = raw.get("key")
     if key is not None and not isinstance(key, str):
         raise ConfigurationError(f"{place}.key: a path is needed, this is {type(key).__name__}")
     if key:
+        quick = None
+        if raw.get("fn") is None and raw.get("validate") is None:
+            quick = maker.checked_reader(key, f"{place}.key" if len(raw) > 1 else place)
+        if quick is not None:
+            return Value(quick, path=key)
         read = maker.reader(key, f"{place}.key" if len(raw) > 1 else place, static)
         if raw.get("fn") is None:
             return Value(read, checked=False)
@@ -176,7 +165,7 @@ def _loop(raw: Any, base: Value, place: str, maker: Maker, depth: int) -> Value:
         raise ConfigurationError(f"{place}: a list of two is needed, the scope and the item")
     pair = [*pair, {}, {}][:2]
     item = value_of(pair[1], f"{place}[1]", maker, depth)
-    scope = None if pair[0] == "this" else value_of(pair[0], f"{place}[0]", maker, depth)
+    scope = None if pair[0] == "this" else _scope(pair[0], f"{place}[0]", maker, depth)
     each = _each_with_consent(item.run) if item.asks else _each(item.run)
     if scope is None:
         this: Run = lambda value, trace: each([value], value, trace)  # noqa: E731
@@ -192,6 +181,11 @@ def _loop(raw: Any, base: Value, place: str, maker: Maker, depth: int) -> Value:
 
     asks = item.asks or scope.asks or base.asks
     return Value(run, item.checked, asks)
+
+
+def _scope(raw: Any, place: str, maker: Maker, depth: int) -> Value:
+    quick = maker.checked_reader(raw, place, scope=True) if isinstance(raw, str) and raw else None
+    return value_of(raw, place, maker, depth) if quick is None else Value(quick)
 
 
 _Each: TypeAlias = Callable[[Sequence[Any], Any, Trace], list[Any]]
@@ -223,18 +217,8 @@ def _each_with_consent(item: Run) -> _Each:
 def _map(raw: Any, _base: Value, place: str, maker: Maker, depth: int) -> Value:
     if not isinstance(raw, Mapping):
         raise ConfigurationError(f"{place}: an object is needed, this is {type(raw).__name__}")
-    parts = {str(name): value_of(one, f"{place}.{name}", maker, depth) for name, one in raw.items()}
-    runs = [(name, part.run) for name, part in parts.items()]
-
-    def run(value: Any, trace: Trace) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for name, one in runs:
-            result = one(value, trace)
-            if result is not NO_VALUE:
-                found[name] = result
-        return found
-
-    return _like(run, list(parts.values()))
+    parts = {name: value_of(one, f"{place}.{name}", maker, depth) for name, one in raw.items()}
+    return _like(mapped(parts), list(parts.values()))
 
 
 def _set(raw: Any, _base: Value, place: str, maker: Maker, depth: int) -> Value:
@@ -242,7 +226,7 @@ def _set(raw: Any, _base: Value, place: str, maker: Maker, depth: int) -> Value:
         raise ConfigurationError(f"{place}: a list is needed, this is {type(raw).__name__}")
     if depth <= 0:
         raise ConfigurationError(f"{place}: values are nested more than {MAX_NESTING} deep")
-    maker.noted.holes = True
+    maker.noted.marks.holes = True
     parts = [_item(one, f"{place}[{at}]", maker, depth) for at, one in enumerate(raw)]
     runs = [part.run for part in parts]
     return _like(lambda value, trace: [one(value, trace) for one in runs], parts)
@@ -279,16 +263,15 @@ def _with_static(value: Value, raw: Mapping[str, Any]) -> Value:
 def _checked(inside: Run) -> Run:
     def run(value: Any, trace: Trace) -> Any:
         found = inside(value, trace)
-        return found if type(found) in SAFE or is_property(found) else NO_VALUE
+        return found if type(found) in SAFE or is_property(found, trace) else NO_VALUE
 
     return run
 
 
-def _with_consent(value: Value, raw: Mapping[str, Any], place: str) -> Value:
-    required = raw.get("consent")
-    if required is None:
+def _with_consent(value: Value, raw: Mapping[str, Any], place: str, maker: Maker) -> Value:
+    if raw.get("consent") is None:
         return value
-    check_requirement(required, f"{place}.consent")
+    required = requirement(raw["consent"], f"{place}.consent", maker)
     static: Any = raw.get("value", NO_VALUE)
     inside = value.run
 
@@ -300,14 +283,18 @@ def _with_consent(value: Value, raw: Mapping[str, Any], place: str) -> Value:
     return Value(run, static is NO_VALUE or is_property(static), asks=True)
 
 
-def check_requirement(raw: Any, place: str) -> None:
-    """Refuse what is no object of purposes.
+def requirement(raw: Any, place: str, maker: Maker) -> Mapping[str, bool]:
+    """Return the consent that is asked for; none where nothing is said.
 
     Raises:
-        ConfigurationError: Naming the place.
+        ConfigurationError: It is no object of purposes; naming the place.
     """
+    if raw is None:
+        return {}
     if not isinstance(raw, Mapping) or not all(isinstance(one, bool) for one in raw.values()):
         raise ConfigurationError(f"{place}: an object of purposes and true or false is needed")
+    maker.noted.asks_consent = True
+    return raw
 
 
 def _with_condition(value: Value, raw: Mapping[str, Any], place: str, maker: Maker) -> Value:
@@ -322,7 +309,8 @@ def _with_condition(value: Value, raw: Mapping[str, Any], place: str, maker: Mak
     return Value(run, value.checked, asks=True)
 
 
-def _nothing(_value: Any, _trace: Trace) -> Any:
+def nothing(_value: Any, _trace: Trace) -> Any:
+    """Yield no value."""
     return NO_VALUE
 
 

@@ -1,0 +1,274 @@
+"""Pushing: walkerOS events become calls by a mapping, and go the way of all calls.
+
+An event that may not go yet is held before it is any call, for what is in the calls depends on the
+consent; once there is a yes it is mapped anew. An event on which a function of the application's
+raises becomes a dead letter that names the rule; a replay maps it anew.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from asyncsdk.client.checking import bound_to
+from asyncsdk.client.running import Runner
+from asyncsdk.client.saying import Saying, Shared
+from asyncsdk.client.waiting import Desk
+from asyncsdk.delivery.lane import Lane
+from asyncsdk.errors import DeliveryError, ValidationError
+from asyncsdk.holding import Held, Wish
+from asyncsdk.mapping import Called, Stamp
+from asyncsdk.mapping import Mapping as EventMapping
+from asyncsdk.messages import Message
+from asyncsdk.receipts import Outcome, Place, Receipt, State
+from asyncsdk.seams import DeadLetter, Encoded
+from asyncsdk.wire.encoding import decode, encode
+from asyncsdk.wire.values import clean
+
+#: The route of dead letters that are events which could not be mapped.
+UNMAPPED = "mapping"
+
+#: Letters that wait for the next look at the store; beyond it the oldest is let go.
+_MOST_LETTERS = 1_000
+
+
+class Pusher(Saying):
+    """Push events through one mapping to the lanes that it is for.
+
+    Args:
+        shared: What all views of a client share.
+        lanes: Where the calls go.
+        runner: Who starts a run with the first call.
+        mapping: What becomes of events.
+        everywhere: All of the client's lanes: a receipt may be of several pushers' calls.
+    """
+
+    def __init__(
+        self,
+        shared: Shared,
+        lanes: Sequence[Lane],
+        runner: Runner,
+        mapping: EventMapping,
+        everywhere: Sequence[Lane],
+    ) -> None:
+        super().__init__(shared, lanes, runner)
+        self._desk = Desk(everywhere, runner)
+        self._mapping = mapping
+        self._memory = mapping.memory()
+        self._clock: Callable[[], float] = mapping.remember.clock or shared.outside.monotonic
+        self._remembers = mapping.remembers
+        self._walkeros = mapping.compat == "walkeros"
+        for warning in mapping.warnings:
+            self._reporter.once(f"mapping {warning}", f"mapping: {warning}")
+        # This is all that changes; the lock is the memory's.
+        self._lock = threading.RLock()
+        self.letters: deque[DeadLetter] = deque(maxlen=_MOST_LETTERS)
+
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """Where the calls go."""
+        return self._lanes
+
+    def push(self, event: Mapping[str, Any], consent: Any = None) -> Receipt:
+        """Push one event; see `AsyncAnalytics.push`."""
+        message_id, now = self._outside.stamp()
+        if consent is None and self._mapping.asks_consent:
+            bound = bound_to(self._shared)
+            consent = None if bound is None else bound.consent
+        if self._remembers:
+            with self._lock:
+                stamp = Stamp(message_id, now, self._clock())
+                called = self._mapping.call(event, self._memory, stamp, consent)
+        else:
+            called = self._mapping.call(event, self._memory, Stamp(message_id, now), consent)
+        if len(called.messages) == 1 and not called.failures and called.remembered is None:
+            return self._post_one(called.messages[0], called)
+        return self._push_other(event, called, message_id, now)
+
+    def _push_other(
+        self, event: Mapping[str, Any], called: Called, message_id: str, now: str
+    ) -> Receipt:
+        """Go on with an event that did not lead to a plain call."""
+        if called.failures:
+            if not self._walkeros:
+                return self._to_letter(event, called, message_id, now)
+            self._tell_failures(called)
+        if called.skipped:
+            for lane in self._lanes:
+                lane.ledger.note("unsupported", called.skipped)
+        if called.messages:
+            return self._post_all(called)
+        if called.why == "awaits_consent" and self._mapping.queue:
+            return self._hold(event, called, message_id, now)
+        if called.why in ("nobody", "consent", "awaits_consent"):
+            return self._turned_away(message_id, "nobody" if called.why == "nobody" else "consent")
+        return self._turned_away(message_id, "ignored")
+
+    def _post_one(self, message: Message, called: Called) -> Receipt:
+        try:
+            return self._post(message, plain=called.plain)
+        except ValidationError as error:
+            self._reporter.once(f"push {error}", f"push: an event was dropped: {error} (said once)")
+            return self._turned_away(message.message_id, "invalid")
+
+    def _post_all(self, called: Called) -> Receipt:
+        """Post each call; what cannot go is not remembered as said."""
+        remembered = called.remembered or {}
+        receipts: list[Receipt] = []
+        try:
+            receipts.extend(self._post_one(message, called) for message in called.messages)
+        finally:
+            gone = {one.message_id for one in receipts if one.state is not State.DROPPED}
+            for message_id, key in remembered.items():
+                if message_id not in gone:
+                    self._forget(key)
+        return receipts[-1].joined(receipts[:-1])
+
+    def _forget(self, key: str) -> None:
+        with self._lock:
+            self._memory.forget(key)
+
+    def _hold(self, event: Mapping[str, Any], called: Called, message_id: str, now: str) -> Receipt:
+        """Hold *event* until its user says yes; it counts at the first lane."""
+        assert called.held is not None  # noqa: S101 - it awaits consent
+        assert called.required is not None  # noqa: S101
+        lane = self._lanes[0]
+        kept = dict(event)
+        kept.setdefault("id", message_id)
+        kept.setdefault("timestamp", now)
+        place = Place(lane.name)
+        wish = Wish(called.required, self._resume)
+        self._runner.here()
+        lane.let_go(
+            lane.waiting_room.hold(Encoded(UNMAPPED, _json(kept)), place, called.held, wish)
+        )
+        return Receipt(called.held.message_id, [place], self._desk)
+
+    def _resume(self, held: Held) -> None:
+        """Map an event that was held, now that more is known of its user's consent."""
+        event = decode(held.encoded.data + b"}")
+        if isinstance(held.consent, Mapping):
+            event["consent"] = held.consent
+        self.push(event, held.consent).became(held.place)
+
+    def _to_letter(
+        self, event: Mapping[str, Any], called: Called, message_id: str, now: str
+    ) -> Receipt:
+        """Make a dead letter of *event*; it counts at the first lane."""
+        for key in (called.remembered or {}).values():
+            self._forget(key)
+        self._tell_failures(called)
+        lane, first = self._lanes[0], called.failures[0]
+        own = event.get("id")
+        message_id = own if isinstance(own, str) and own else message_id
+        reason = f"{first.place}: {first.reason}"
+        self.letters.append(
+            DeadLetter(
+                destination=lane.name,
+                message_id=message_id,
+                state=State.DEAD.value,
+                reason=reason,
+                status=None,
+                attempts=0,
+                first_at=now,
+                died_at=now,
+                key="",
+                among=1,
+                route=UNMAPPED,
+                data=_json(event),
+            )
+        )
+        lane.ledger.give_up()
+        error = DeliveryError(
+            f"asyncsdk: an event could not be mapped ({reason}); it is a dead letter",
+            code="mapping_failed",
+        )
+        self._reporter.error(error)
+        outcome = Outcome(State.DEAD, reason, error=error)
+        return Receipt(message_id, [Place(lane.name, outcome=outcome)], self._desk)
+
+    def _tell_failures(self, called: Called) -> None:
+        for failure in called.failures:
+            self._reporter.say(
+                f"mapping {failure.place}",
+                f"mapping: {failure.place}: {failure.reason}, for {{count}} events since the last "
+                "line",
+            )
+
+
+def _json(event: Mapping[str, Any]) -> bytes:
+    """Return *event* as JSON without its closing brace."""
+    try:
+        return encode(event)[:-1]
+    except Exception:  # noqa: BLE001 - what a foreign object raises is met by cleaning up
+        return encode(clean(event, "event")[0])[:-1]
+
+
+def read_event(event: object) -> Mapping[str, Any]:
+    """Return a walkerOS event as an object.
+
+    Raises:
+        ValidationError: It is none.
+    """
+    if isinstance(event, Mapping):
+        return event
+    try:
+        found: object = msgspec.to_builtins(event)
+    except Exception:  # noqa: BLE001 - a foreign object may raise anything when touched
+        found = None
+    if not isinstance(found, dict):
+        raise ValidationError(
+            f"event: a walkerOS event is an object or a struct, this is {type(event).__name__}"
+        )
+    return found
+
+
+class Pushing:
+    """Push events through all mappings of a client.
+
+    Args:
+        pushers: One for each mapping.
+    """
+
+    def __init__(self, pushers: Sequence[Pusher]) -> None:
+        self._pushers = pushers
+
+    def push(self, event: object, consent: Any) -> Receipt:
+        """Push one event; see `AsyncAnalytics.push`.
+
+        Raises:
+            ValidationError: It is no event.
+        """
+        read = event if type(event) is dict else read_event(event)
+        if len(self._pushers) == 1:
+            return self._pushers[0].push(read, consent)
+        first, *others = [pusher.push(read, consent) for pusher in self._pushers]
+        return first.joined(others)
+
+    def take_letters(self) -> list[DeadLetter]:
+        """Take out the dead letters that are not in the store yet."""
+        letters: list[DeadLetter] = []
+        for pusher in self._pushers:
+            while pusher.letters:
+                letters.append(pusher.letters.popleft())
+        return letters
+
+    def give_back(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep *letters* for the next look at the store."""
+        self._pushers[0].letters.extendleft(reversed(letters))
+
+    def replay(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+        """Push the events of those *letters* again that could not be mapped; return the others."""
+        firsts = {pusher.lanes[0].name: pusher for pusher in self._pushers}
+        left: list[DeadLetter] = []
+        for letter in letters:
+            pusher = firsts.get(letter.destination)
+            if letter.route != UNMAPPED or pusher is None:
+                left.append(letter)
+            else:
+                pusher.push(letter.event)
+        return left
