@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -62,9 +63,29 @@ class CollectOptions(Struct, frozen=True, kw_only=True):
     flag_definitions: str | None = None
 
 
-def parse(
-    argv: Sequence[str], environ: Mapping[str, str]
-) -> DemoOptions | FileOptions | CollectOptions:
+class MapOptions(Struct, frozen=True, kw_only=True):
+    """What is mapped how.
+
+    Attributes:
+        mapping: The file of the mapping.
+        events: The file of events, `-` for stdin; None only with `check`.
+        check: Whether to report what is unused, instead of printing calls.
+        walkeros: Whether the original's behaviour is wanted.
+        functions: Where the functions are that the mapping names, as ``package.module:NAME``.
+    """
+
+    mapping: str
+    events: str | None = None
+    check: bool = False
+    walkeros: bool = False
+    functions: str | None = None
+
+
+#: What a command is told.
+AnyOptions: TypeAlias = DemoOptions | FileOptions | CollectOptions | MapOptions
+
+
+def parse(argv: Sequence[str], environ: Mapping[str, str]) -> AnyOptions:
     """Read *argv*.
 
     Args:
@@ -83,6 +104,14 @@ def parse(
             write_keys=tuple(found.write_key),
             faults=_faults(found.fault) or (),
             flag_definitions=found.flag_definitions,
+        )
+    if found.command == "map":
+        return MapOptions(
+            mapping=found.mapping,
+            events=found.events if found.events or found.check else "-",
+            check=found.check,
+            walkeros=found.compat == "walkeros",
+            functions=found.functions,
         )
     if found.ndjson is not None:
         return _file_options(demo, found, environ)
@@ -144,7 +173,30 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         "--flag-definitions", metavar="FILE", help="PostHog's flags, as its API answers them"
     )
     _describe_faults(collect)
+    _describe_map(
+        commands.add_parser(
+            "map",
+            help="map walkerOS events to calls, or check a mapping",
+            description="Read walkerOS events, one JSON object a line, and print the calls that they "
+            "lead to, one a line. Exit code 1 if a line is no event or a function failed, 2 if the "
+            "mapping is wrong.",
+        )
+    )
     return parser, demo
+
+
+def _describe_map(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("mapping", help="a JSON or YAML file")
+    parser.add_argument("events", nargs="?", help="a file of events; - is stdin, the default")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="check the mapping; with events, report unused rules and paths that are never found",
+    )
+    parser.add_argument("--compat", choices=("walkeros",), help="do as the original does")
+    parser.add_argument(
+        "--functions", metavar="M:N", help="the dict of functions that the mapping names"
+    )
 
 
 def _describe_demo(demo: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from asyncsdk.cli.arguments import CollectOptions, DemoOptions, FileOptions, parse
+from asyncsdk.cli.arguments import AnyOptions, CollectOptions, FileOptions, MapOptions, parse
 from asyncsdk.cli.interrupting import INTERRUPTED
 from asyncsdk.cli.screen import Screen
 from asyncsdk.errors import ConfigurationError
@@ -37,9 +37,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _run(options: DemoOptions | FileOptions | CollectOptions) -> int:
+def _run(options: AnyOptions) -> int:
     if isinstance(options, CollectOptions):
         return _collect(options)
+    if isinstance(options, MapOptions):
+        from asyncsdk.cli import mapping
+
+        return mapping.run(options, sys.stdout.write, sys.stderr.write)
     screen = Screen(sys.stdout, sys.stderr, os.environ)
     # Late, for --version and --help answer sooner without aiohttp.
     if isinstance(options, FileOptions):

@@ -78,9 +78,7 @@ def read_line(text: bytes) -> Line:
     Raises:
         BadLine: It is no JSON object, has no type of ours, or says something twice.
     """
-    if len(text) > MAX_LINE:
-        raise BadLine(f"longer than {MAX_LINE:,} bytes")
-    content = _object(text)
+    content = read_object(text)
     kind = content.get("type")
     if kind not in KINDS:
         raise BadLine(f"type: one of {', '.join(KINDS)} is needed")
@@ -100,7 +98,14 @@ def read_line(text: bytes) -> Line:
     return Line(Call(kind, arguments), unknown)
 
 
-def _object(text: bytes) -> dict[str, Any]:
+def read_object(text: bytes) -> dict[str, Any]:
+    """Read one line that is to be a JSON object.
+
+    Raises:
+        BadLine: It is none, or too long.
+    """
+    if len(text) > MAX_LINE:
+        raise BadLine(f"longer than {MAX_LINE:,} bytes")
     try:
         content = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
