@@ -2,7 +2,7 @@
 
 import pytest
 
-from asyncsdk.cli.arguments import CollectOptions, DemoOptions, FileOptions, parse
+from asyncsdk.cli.arguments import CollectOptions, DemoOptions, FileOptions, MapOptions, parse
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,14 @@ from asyncsdk.cli.arguments import CollectOptions, DemoOptions, FileOptions, par
             DemoOptions(faults=("503", "reset,times=1")),
         ),
         ("demo --fault none", DemoOptions(faults=())),
+        ("map m.yaml", MapOptions(mapping="m.yaml", events="-")),
+        ("map m.yaml --check", MapOptions(mapping="m.yaml", check=True)),
+        (
+            "map m.yaml e.ndjson --compat walkeros --functions shop:functions",
+            MapOptions(
+                mapping="m.yaml", events="e.ndjson", walkeros=True, functions="shop:functions"
+            ),
+        ),
         (
             "demo --ndjson f --to http://x --write-key k",
             FileOptions(file="f", to="http://x", write_key="k"),

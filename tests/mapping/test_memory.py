@@ -112,7 +112,8 @@ def test_processes_share_what_they_know() -> None:
 
 def test_numbers_out_of_range_are_refused() -> None:
     """A memory of nothing would identify on every event."""
-    for wrong in ({"limit": 0}, {"keep_for": 0.0}, {"keep_for": float("nan")}):
+    wrongs: list[dict[str, Any]] = [{"limit": 0}, {"keep_for": 0.0}, {"keep_for": float("nan")}]
+    for wrong in wrongs:
         with pytest.raises(ConfigurationError, match="remember"):
             Remember(**wrong)
         with pytest.raises(ConfigurationError):
