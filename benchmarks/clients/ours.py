@@ -6,6 +6,7 @@ import math
 from collections.abc import Awaitable, Iterable
 
 from asyncsdk import AsyncAnalytics, Delivery, RudderStack
+from asyncsdk.client.settings import Options
 from benchmarks.clients.client import drive
 from benchmarks.clients.task import KEY, Task
 from benchmarks.workload import Call
@@ -18,14 +19,18 @@ def make_analytics(task: Task) -> AsyncAnalytics:
     delivery = Delivery(
         max_batch_events=task.batch, concurrency=task.concurrency, flush_at=task.flush_at
     )
-    return AsyncAnalytics(
-        RudderStack(KEY, task.url, delivery=delivery),
+    return AsyncAnalytics(RudderStack(KEY, task.url, delivery=delivery), **unbounded(task))
+
+
+def unbounded(task: Task) -> Options:
+    """Return the options that let a client hold all events of *task*."""
+    return {
         # More than three quarters full holds an awaiting producer back.
-        max_queue_events=max(task.events, 1_000) * 2,
-        max_queue_bytes=_NO_BOUND,
-        max_total_bytes=_NO_BOUND,
-        shutdown_timeout=600.0,
-    )
+        "max_queue_events": max(task.events, 1_000) * 2,
+        "max_queue_bytes": _NO_BOUND,
+        "max_total_bytes": _NO_BOUND,
+        "shutdown_timeout": 600.0,
+    }
 
 
 class Ours:

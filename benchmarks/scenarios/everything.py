@@ -14,6 +14,7 @@ from benchmarks.scenarios import (
     flags,
     hold,
     imports,
+    mapping,
     several,
     single,
     slow,
@@ -35,6 +36,7 @@ class Results(Struct, frozen=True, kw_only=True):
     backlog: backlog.Result | None = None
     several: several.Result | None = None
     flags: flags.Result | None = None
+    mapping: mapping.Result | None = None
 
 
 #: The scenarios, in the order in which they are measured and told.
@@ -59,6 +61,7 @@ def measure(scene: Scene, names: Collection[str]) -> Results:
         backlog=backlog.measure(scene) if "backlog" in names else None,
         several=several.measure(scene) if "several" in names else None,
         flags=flags.measure(scene) if "flags" in names else None,
+        mapping=mapping.measure(scene) if "mapping" in names else None,
     )
 
 
@@ -75,6 +78,7 @@ def tables(found: Results) -> list[str]:
         found.backlog and backlog.table(found.backlog),
         found.several and several.table(found.several),
         found.flags and flags.table(found.flags),
+        found.mapping and mapping.table(found.mapping),
     )
     return [text for text in written if text]
 
@@ -92,5 +96,6 @@ def goals(found: Results) -> list[Goal]:
         found.backlog and backlog.goals(found.backlog),
         found.several and several.goals(found.several),
         found.flags and flags.goals(found.flags),
+        found.mapping and mapping.goals(found.mapping),
     )
     return [goal for some in asked if some for goal in some]

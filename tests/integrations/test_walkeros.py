@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import socket
 import subprocess
 import sys
@@ -43,10 +44,10 @@ class Site:
     ) -> tuple[int, Any, dict[str, str]]:
         """Send one request; return status, content and headers of the answer."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        how = {"data": body} if isinstance(body, bytes) else {"json": body}
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         async with (
             aiohttp.ClientSession() as session,
-            session.request(method, self.url, headers=named, **how) as answer,
+            session.request(method, self.url, headers=named, data=raw) as answer,
         ):
             content = (
                 await answer.json() if "json" in answer.headers.get("Content-Type", "") else None
