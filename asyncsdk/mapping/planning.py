@@ -24,9 +24,7 @@ from asyncsdk.mapping.tracing import Failure, Trace
 from asyncsdk.mapping.values import nothing, requirement, value_of
 
 # What a destination's configuration may hold in the original; the second group has no effect here.
-_KNOWN = frozenset(
-    {"consent", "data", "policy", "include", "id", "env", "settings", "mapping", "queue"}
-)
+_KNOWN = frozenset({"consent", "data", "policy", "include", "id", "settings", "mapping", "queue"})
 _WITHOUT_EFFECT = frozenset(
     {
         "batch",
@@ -36,6 +34,7 @@ _WITHOUT_EFFECT = frozenset(
         "credentials",
         "disabled",
         "dlqMax",
+        "env",
         "init",
         "loadScript",
         "logger",

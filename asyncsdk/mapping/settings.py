@@ -47,6 +47,10 @@ _DELIVERY: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
+#: All settings that are known.
+NAMES = _CALLS | _DELIVERY.keys()
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """Compiled settings.
 
@@ -86,7 +90,7 @@ def settings_of(raw: Any, maker: Maker) -> Settings:
     raw = {} if raw is None else raw
     if not isinstance(raw, Mapping):
         raise ConfigurationError(f"settings: an object is needed, this is {type(raw).__name__}")
-    maker.check_keys(raw, _CALLS | _DELIVERY.keys(), "settings")
+    maker.check_keys(raw, NAMES, "settings")
     for name, (check, needed) in _DELIVERY.items():
         if raw.get(name) is not None and not check(raw[name]):
             raise ConfigurationError(f"settings.{name}: {needed} is needed")

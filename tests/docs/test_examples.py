@@ -26,7 +26,7 @@ DATA_PLANES = re.compile(
     r"|api\.(segment\.io|inslytic\.com|getfluxly\.com))(?![\w.])"
 )
 A_CALL = re.compile(
-    r"\.(track|identify|page|screen|group|group_identify|alias|capture|capture_exception)\("
+    r"\.(track|identify|page|screen|group|group_identify|alias|capture|capture_exception|push)\("
 )
 SECONDS = 30
 

@@ -94,6 +94,21 @@ def test_numeric_ids_become_text() -> None:
     assert said(original, one) == []
 
 
+def test_ids_are_looked_up_where_the_settings_say() -> None:
+    """By default in the user; else by any mapping value, and with null nowhere."""
+    one = event(data={"login": "l-1", "device": "d-1"})
+    ways: list[tuple[dict[str, Any], tuple[str | None, str | None]]] = [
+        ({}, ("user-1", "visitor-1")),
+        ({"userId": "data.login", "anonymousId": "data.device"}, ("l-1", "d-1")),
+        ({"userId": ["data.nope", "data.login"], "anonymousId": {"value": "v"}}, ("l-1", "v")),
+        ({"userId": None}, (None, "visitor-1")),
+        ({"anonymousId": ""}, ("user-1", None)),
+    ]
+    for told, expected in ways:
+        (track,) = said(Mapping({"settings": told}), one)
+        assert (track.user_id, track.anonymous_id) == expected
+
+
 @pytest.mark.parametrize("nobody", [{}, {"id": ""}, {"id": 0}, {"id": True}, {"id": [1]}, None])
 def test_an_event_of_nobody_leads_to_no_call(nobody: Any) -> None:
     """No id, no call: a server would refuse it, and the rest of its batch."""

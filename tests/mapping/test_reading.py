@@ -124,9 +124,10 @@ def test_only_the_original_can_be_asked_for() -> None:
 
 def test_what_has_no_effect_is_warned_of() -> None:
     """Is my batch setting obeyed? No: RudderStack's destination has no batch, ours neither."""
-    mapping = Mapping({"batch": 5, "loadScript": True, "include": ["dada"]})
+    mapping = Mapping({"batch": 5, "env": {}, "loadScript": True, "include": ["dada"]})
     assert mapping.warnings == (
         "batch: has no effect here",
+        "env: has no effect here",
         "loadScript: has no effect here",
         'include: there is no section "dada"',
     )
