@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator, Iterable
@@ -91,6 +93,7 @@ class AsyncAnalytics(Saying):
         super().__init__(shared, self._house.own, runner)
         self._flag_desk = FlagDesk(self._house, runner, shared)
         self._pushing = self._make_pushing(runner)
+        self._pusher = None if self._pushing is None else self._pushing.only
         self._leaving = Leaving(self._house, runner, settings, reporter)
         runner.on_start = self._leaving.attend
 
@@ -130,8 +133,7 @@ class AsyncAnalytics(Saying):
     ) -> None:
         """Shut down within `shutdown_timeout`; a cancelled host still drains once."""
         self._flag_desk.rest()
-        await self._bury_unmapped()
-        await self._runner.shutdown(None, for_good=True)
+        await self._runner.shutdown(await self._bury_within(None), for_good=True)
         self._leaving.forget()
 
     async def start(self) -> AsyncAnalytics:
@@ -179,8 +181,7 @@ class AsyncAnalytics(Saying):
             ConfigurationError: The client is running on another loop.
         """
         self._flag_desk.rest()
-        await self._bury_unmapped()
-        result = await self._runner.shutdown(timeout, for_good=False)
+        result = await self._runner.shutdown(await self._bury_within(timeout), for_good=False)
         self._leaving.forget()
         return result
 
@@ -299,7 +300,15 @@ class AsyncAnalytics(Saying):
             return None
         from asyncsdk.client.mapped import make_pushing  # late: most clients have no mapping
 
-        return make_pushing(self._settings.mapping, self._shared, self._house.own, runner)
+        pushing = make_pushing(self._settings.mapping, self._shared, self._house.own, runner)
+        before = runner.on_fork
+
+        def after_fork() -> None:
+            before()
+            pushing.after_fork()
+
+        runner.on_fork = after_fork
+        return pushing
 
     def push(self, event: object, *, consent: Consent | None = None) -> Receipt:
         """Push a walkerOS event through the mapping: it leads to calls, or to none.
@@ -320,6 +329,8 @@ class AsyncAnalytics(Saying):
             ValidationError: It is no object.
             QueueFullError: The queue is full (with ``overflow="raise"``).
         """
+        if self._pusher is not None and type(event) is dict:  # nearly always
+            return self._pusher.push(event, consent)
         if self._pushing is None:
             raise ConfigurationError("push(): this client has no mapping; give it mapping=…")
         return self._pushing.push(event, consent)
@@ -348,17 +359,33 @@ class AsyncAnalytics(Saying):
         async for letter in self._settings.store.dead_letters(destination):
             yield letter
 
+    async def _bury_within(self, timeout: float | None) -> float | None:
+        """Give the store the dead letters of `push`, if any; return what is left of *timeout*."""
+        if self._pushing is None or not self._pushing.has_letters:
+            return timeout
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        seconds = self._settings.shutdown_timeout if timeout is None else timeout
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds / 2):
+                await self._bury_unmapped()
+        return max(seconds - (clock() - began), 0.0)
+
     async def _bury_unmapped(self) -> None:
         pushing = self._pushing
         letters = [] if pushing is None else pushing.take_letters()
         if pushing is None or not letters:
             return
+        buried = False
         try:
             await self._settings.store.bury(letters)
+            buried = True
         except Exception as error:  # noqa: BLE001 - a store may raise anything; they are tried again
-            pushing.give_back(letters)
             kind = type(error).__name__
             self._reporter.say("unmapped", f"the store took no dead letters of push ({kind})")
+        finally:
+            if not buried:
+                pushing.give_back(letters)
 
     async def replay(self, *message_ids: str, destination: str | None = None) -> int:
         """Put dead letters back to the end of the queue, with their ids; return how many.

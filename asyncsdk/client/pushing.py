@@ -132,8 +132,16 @@ class Pusher(Saying):
         with self._lock:
             self._memory.forget(key)
 
+    def after_fork(self) -> None:
+        """Start clean in a forked child: letters are the parent's, and a lock may be held there."""
+        self._lock = threading.RLock()
+        self.letters.clear()
+
     def _hold(self, event: Mapping[str, Any], called: Called, message_id: str, now: str) -> Receipt:
         """Hold *event* until its user says yes; it counts at the first lane."""
+        self._runner.here()
+        if self._runner.closed or not self._settings.enabled:
+            return self._turned_away(message_id, "closed" if self._runner.closed else "disabled")
         assert called.held is not None  # noqa: S101 - it awaits consent
         assert called.required is not None  # noqa: S101
         lane = self._lanes[0]
@@ -142,7 +150,6 @@ class Pusher(Saying):
         kept.setdefault("timestamp", now)
         place = Place(lane.name)
         wish = Wish(called.required, self._resume)
-        self._runner.here()
         lane.let_go(
             lane.waiting_room.hold(Encoded(UNMAPPED, _json(kept)), place, called.held, wish)
         )
@@ -244,10 +251,23 @@ class Pushing:
             ValidationError: It is no event.
         """
         read = event if type(event) is dict else read_event(event)
-        if len(self._pushers) == 1:
-            return self._pushers[0].push(read, consent)
         first, *others = [pusher.push(read, consent) for pusher in self._pushers]
         return first.joined(others)
+
+    @property
+    def only(self) -> Pusher | None:
+        """The one pusher, if there are no others."""
+        return self._pushers[0] if len(self._pushers) == 1 else None
+
+    def after_fork(self) -> None:
+        """Start clean in a forked child."""
+        for pusher in self._pushers:
+            pusher.after_fork()
+
+    @property
+    def has_letters(self) -> bool:
+        """Whether there are dead letters that are not in the store yet."""
+        return any(pusher.letters for pusher in self._pushers)
 
     def take_letters(self) -> list[DeadLetter]:
         """Take out the dead letters that are not in the store yet."""

@@ -22,13 +22,15 @@ class Value(Struct, frozen=True):
         run: It.
         checked: Whether what it yields is always a legal result.
         asks: Whether it, or something in it, asks for consent or calls a function.
-        path: The path, where it is no more than that.
+        path: The path, where it is no more than that, and perhaps a static value.
+        static: That value.
     """
 
     run: Run
     checked: bool = True
     asks: bool = False
     path: str | None = None
+    static: Any = NO_VALUE
 
 
 #: Put what some entries of a ``map`` yield into its result.
@@ -71,19 +73,34 @@ def _fill(section: str | None, entries: Sequence[_Entry]) -> _Fill:
     each = _each([(name, value.run) for name, value in entries])
     if section is None:
         return each
-    pairs = [(name, (value.path or "").partition(".")[2]) for name, value in entries]
+    keys = [(name, str(value.path).partition(".")[2], value.static) for name, value in entries]
 
     def fill(value: Any, trace: Trace, result: dict[str, Any]) -> None:
         inside = value.get(section) if type(value) is dict else None
-        if type(inside) is not dict:
+        if type(inside) is dict:
+            _read(keys, inside, trace, result)
+        else:
             each(value, trace, result)
-            return
-        for name, key in pairs:
-            found = inside.get(key, NO_VALUE)
-            if found is not NO_VALUE and (type(found) in SAFE or is_property(found, trace)):
-                result[name] = found
 
     return fill
+
+
+def _read(
+    keys: Sequence[tuple[str, str, Any]],
+    inside: dict[str, Any],
+    trace: Trace,
+    result: dict[str, Any],
+) -> None:
+    """Put what *inside* has under *keys* into *result*; names, keys and static values are given."""
+    for name, key, static in keys:
+        found = inside.get(key, static)
+        if type(found) in SAFE:
+            if found is not NO_VALUE:
+                result[name] = found
+        elif is_property(found, trace):
+            result[name] = found
+        elif static is not NO_VALUE:
+            result[name] = static
 
 
 def _each(runs: Sequence[tuple[str, Run]]) -> _Fill:

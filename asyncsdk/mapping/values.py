@@ -109,7 +109,7 @@ def _core(raw: Mapping[str, Any], place: str, maker: Maker, depth: int) -> Value
     for word, build in (("loop", _loop), ("map", _map), ("set", _set)):
         if raw.get(word) is not None:
             return build(raw[word], base, f"{place}.{word}", maker, depth - 1)
-    return base if len(raw) == 1 else structs.replace(base, path=None)
+    return base if raw.keys() <= {"key", "value"} else structs.replace(base, path=None)
 
 
 def _base(raw: Mapping[str, Any], place: str, maker: Maker) -> Value:
@@ -249,7 +249,7 @@ def _with_static(value: Value, raw: Mapping[str, Any]) -> Value:
     run = value.run if value.checked else _checked(value.run)
     static: Any = raw.get("value", NO_VALUE)
     if static is NO_VALUE or not is_property(static):
-        return Value(run, asks=value.asks)
+        return Value(run, asks=value.asks, path=value.path)
     if value.checked and not raw.keys() & {"validate", "fn", "key", "loop", "map", "set"}:
         return Value(run, asks=value.asks)
 
@@ -257,7 +257,7 @@ def _with_static(value: Value, raw: Mapping[str, Any]) -> Value:
         found = run(given, trace)
         return static if found is NO_VALUE else found
 
-    return Value(run_or_static, asks=value.asks)
+    return Value(run_or_static, asks=value.asks, path=value.path, static=static)
 
 
 def _checked(inside: Run) -> Run:

@@ -1,6 +1,9 @@
 """Pushing: walkerOS events through a mapping, the whole way to a server."""
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Mapping as Anything
 from decimal import Decimal
@@ -437,3 +440,68 @@ async def test_a_repeat_after_an_outage_has_the_same_ids(
     await client.flush(10)
     assert [body["messageId"] for body in bodies(collector)] == ["event-1", "event-1"]
     assert client.statistics().retries == 1
+
+
+async def test_a_store_that_hangs_holds_no_shutdown_up(
+    collector: Collector, make: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """shutdown(t) returns within t, also with letters that the store does not take; they are kept."""
+    client = await make(mapping=Mapping({"data": {"fn": breaks}})).start()
+    client.push(event())
+
+    async def hangs(_letters: object) -> None:
+        await asyncio.sleep(60)
+
+    began = asyncio.get_running_loop().time()
+    with monkeypatch.context() as patch:
+        patch.setattr(client._settings.store, "bury", hangs)
+        await client.shutdown(0.2)
+    assert asyncio.get_running_loop().time() - began < 0.4
+    assert len([one async for one in client.dead_letters()]) == 1
+    assert bodies(collector) == []
+
+
+async def test_nothing_waits_at_a_client_that_is_closed(collector: Collector) -> None:
+    """After the end an event is dropped at once, for nobody would let it go."""
+    async with AsyncAnalytics(rudder(collector), mapping=asking({"a": True})) as client:
+        pass
+    assert client.push(event()).outcomes["rudder"].reason == "closed"
+    off = AsyncAnalytics(rudder(collector), mapping=asking({"a": True}), enabled=False)
+    assert off.push(event()).outcomes["rudder"].reason == "disabled"
+    assert (client.pending, off.pending) == (0, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_pushes_though_the_parent_was_pushing() -> None:
+    """Another thread was inside push when the process forked: the child does not wait for it."""
+    code = """
+import os, threading
+from asyncsdk import AsyncAnalytics, RudderStack
+from asyncsdk.mapping import Mapping
+
+inside, go_on = threading.Event(), threading.Event()
+
+def waits(value, context):
+    inside.set()
+    go_on.wait(20)
+    raise ValueError
+
+mapping = Mapping(
+    {"settings": {"identify": {"map": {}}}, "mapping": {"a": {"b": {"data": {"fn": waits}}}}}
+)
+client = AsyncAnalytics(RudderStack("K", "http://127.0.0.1:9"), mapping=mapping, enabled=False)
+user = {"id": "u"}
+thread = threading.Thread(target=client.push, args=({"name": "a b", "user": user},))
+thread.start()
+inside.wait(20)
+child = os.fork()
+if child == 0:
+    client.push({"name": "c d", "user": user})
+    os._exit(7)
+go_on.set()
+thread.join()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=18)
+    assert ended.stdout == "7\n"
