@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from asyncsdk.errors import ConfigurationError
-from asyncsdk.mapping.properties import without_holes
+from asyncsdk.wire.values import clean
 
 #: What processes may share: any dict whose methods answer at once. Keys are texts, values texts.
 Shared: TypeAlias = MutableMapping[str, str]
@@ -31,11 +31,8 @@ def digest(value: Any) -> str:
     """Return a short text for *value*, the same for the same content whatever its order of keys."""
     try:
         data = _encode(value)
-    except Exception:  # noqa: BLE001 - holes, and what a foreign object raises
-        try:
-            data = _encode(without_holes(value))
-        except Exception:  # noqa: BLE001
-            return ""
+    except Exception:  # noqa: BLE001 - what a foreign object raises is met by cleaning up
+        data = _encode(clean(value, "")[0])
     return blake2b(data, digest_size=_DIGEST).hexdigest()
 
 

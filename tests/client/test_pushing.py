@@ -314,6 +314,28 @@ async def test_a_rule_that_raises_affects_its_event_alone(
     assert (adds_up(client).dead, len(bodies(collector))) == (1, 1)
 
 
+async def test_an_event_with_too_long_lists_is_a_letter(make: MakeClient) -> None:
+    """More than a thousand elements to look at: it is kept, and what it was too much for is named."""
+    client = make(mapping=Mapping({"data": {"map": {"ids": {"loop": ["nested", "id"]}}}}))
+    receipt = client.push(event(nested=[{"id": 1}] * 1_001))
+    assert receipt.outcomes["rudder"].reason.startswith("event: TooMany")
+
+
+async def test_what_cannot_be_said_is_counted_per_destination(
+    collector: Collector, make: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An alias of nobody counts as unsupported; what a mapping warns of is logged once."""
+    rule = {"skip": True, "settings": {"alias": {"map": {"previousId": "data.id"}}}}
+    mapping = Mapping({"mapping": {"order": {"complete": rule}}})
+    client = make(mapping=mapping)
+    client.push(event(user={"session": "v"}))
+    client.push(event())
+    await client.flush(10)
+    assert [body["type"] for body in bodies(collector)] == ["alias"]
+    assert adds_up(client).unsupported == 1
+    assert caplog.text.count('is called "silent" now') == 1
+
+
 async def test_a_letter_is_mapped_anew_when_it_is_replayed(
     collector: Collector, make: MakeClient
 ) -> None:
