@@ -60,6 +60,9 @@ class Pusher(Saying):
         self._mapping = mapping
         self._memory = mapping.memory()
         self._clock: Callable[[], float] = mapping.remember.clock or shared.outside.monotonic
+        # For every event, so without a detour over the mapping.
+        self._map = mapping.call
+        self._asks_consent_of_events = mapping.asks_consent
         self._remembers = mapping.remembers
         self._walkeros = mapping.compat == "walkeros"
         for warning in mapping.warnings:
@@ -76,18 +79,21 @@ class Pusher(Saying):
     def push(self, event: Mapping[str, Any], consent: Any = None) -> Receipt:
         """Push one event; see `AsyncAnalytics.push`."""
         message_id, now = self._outside.stamp()
-        if consent is None and self._mapping.asks_consent:
+        if consent is None and self._asks_consent_of_events:
             bound = bound_to(self._shared)
             consent = None if bound is None else bound.consent
         if self._remembers:
             with self._lock:
                 stamp = Stamp(message_id, now, self._clock())
-                called = self._mapping.call(event, self._memory, stamp, consent)
+                called = self._map(event, self._memory, stamp, consent)
         else:
-            called = self._mapping.call(event, self._memory, Stamp(message_id, now), consent)
-        if len(called.messages) == 1 and not called.failures and called.remembered is None:
-            return self._post_one(called.messages[0], called)
-        return self._push_other(event, called, message_id, now)
+            called = self._map(event, self._memory, Stamp(message_id, now), consent)
+        if not called.single:
+            return self._push_other(event, called, message_id, now)
+        try:
+            return self._post(called.messages[0], plain=called.plain)
+        except ValidationError as error:
+            return self._tell_invalid(message_id, error)
 
     def _push_other(
         self, event: Mapping[str, Any], called: Called, message_id: str, now: str
@@ -112,8 +118,11 @@ class Pusher(Saying):
         try:
             return self._post(message, plain=called.plain)
         except ValidationError as error:
-            self._reporter.once(f"push {error}", f"push: an event was dropped: {error} (said once)")
-            return self._turned_away(message.message_id, "invalid")
+            return self._tell_invalid(message.message_id, error)
+
+    def _tell_invalid(self, message_id: str, error: ValidationError) -> Receipt:
+        self._reporter.once(f"push {error}", f"push: an event was dropped: {error} (said once)")
+        return self._turned_away(message_id, "invalid")
 
     def _post_all(self, called: Called) -> Receipt:
         """Post each call; what cannot go is not remembered as said."""

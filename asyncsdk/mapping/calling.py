@@ -27,7 +27,7 @@ from asyncsdk.messages import Kind, Message
 Why: TypeAlias = Literal["", "ignored", "silent", "nobody", "awaits_consent", "consent"]
 
 
-class Stamp(Struct, frozen=True):
+class Stamp(Struct, frozen=True, gc=False):
     """What a call needs of the world outside.
 
     Attributes:
@@ -41,7 +41,7 @@ class Stamp(Struct, frozen=True):
     at: float = 0.0
 
 
-class Called(Struct, frozen=True):
+class Called(Struct, frozen=True, gc=False):
     """What one event led to.
 
     Attributes:
@@ -53,6 +53,7 @@ class Called(Struct, frozen=True):
         remembered: The memory's keys of what it remembers of `messages`, by message id.
         skipped: Aliases that could not be said, for there was no user id.
         plain: Whether all values in `messages` are plain JSON for certain.
+        single: Whether it is one call, of which there is nothing more to know.
         held: For an event that awaits consent: whose it is.
         failures: What went wrong on the way.
     """
@@ -63,6 +64,7 @@ class Called(Struct, frozen=True):
     remembered: Mapping[str, str] | None = None
     skipped: int = 0
     plain: bool = False
+    single: bool = False
     held: Message | None = None
     failures: tuple[Failure, ...] = ()
 
@@ -82,7 +84,11 @@ def call(plan: Plan, event: Event, memory: Memory, trace: Trace, stamp: Stamp) -
         return _call(plan, event, memory, trace, stamp)
     data = NO_VALUE if rule.data is None else rule.data.run(event, trace)
     track = _track(plan, event, event, rule, data, trace, stamp)
-    return Called([], "nobody") if track is None else Called([track], plain=not trace.foreign)
+    return (
+        Called([], "nobody")
+        if track is None
+        else Called([track], plain=not trace.foreign, single=True)
+    )
 
 
 def _call(plan: Plan, event: Event, memory: Memory, trace: Trace, stamp: Stamp) -> Called:
@@ -104,7 +110,7 @@ def _call(plan: Plan, event: Event, memory: Memory, trace: Trace, stamp: Stamp) 
     silent = rule is not None and rule.silent
     if asides:
         return _say_all(_Saying(plan, named, memory, trace, track, stamp.at), asides, silent=silent)
-    return Called([], "silent") if silent else Called([track], plain=not trace.foreign)
+    return Called([], "silent") if silent else Called([track], plain=not trace.foreign, single=True)
 
 
 def _say_all(saying: _Saying, asides: Asides, *, silent: bool) -> Called:
@@ -221,7 +227,8 @@ class _Saying:
         why: Why = "" if self.messages else "silent"
         plain = not self._trace.foreign
         remembered = self._remembered or None
-        return Called(self.messages, why, None, remembered, self._skipped, plain)
+        single = len(self.messages) == 1 and not (remembered or self._skipped)
+        return Called(self.messages, why, None, remembered, self._skipped, plain, single)
 
     def identify(self, value: Aside) -> None:
         """Say who the user is, if that is news."""

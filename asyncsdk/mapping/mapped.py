@@ -94,10 +94,11 @@ def _read(
     """Put what *inside* has under *keys* into *result*; names, keys and static values are given."""
     for name, key, static in keys:
         found = inside.get(key, static)
-        if type(found) in SAFE:
+        kind = type(found)
+        if kind in SAFE:
             if found is not NO_VALUE:
                 result[name] = found
-        elif is_property(found, trace):
+        elif (kind is float and found == found) or is_property(found, trace):
             result[name] = found
         elif static is not NO_VALUE:
             result[name] = static

@@ -142,7 +142,7 @@ class Mapping:
         except TooMany:
             return Called([], failures=(_TOO_MANY,))
         if trace.failures:
-            return structs.replace(called, failures=tuple(trace.failures))
+            return structs.replace(called, single=False, failures=tuple(trace.failures))
         return called
 
     def __repr__(self) -> str:

@@ -40,7 +40,7 @@ class TooMany(Exception):
     """The mapping of one event looked at too many elements of lists."""
 
 
-class Trace(Struct):
+class Trace(Struct, gc=False):
     """Hold what changes while one event is mapped.
 
     Attributes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable
 
 from asyncsdk import AsyncAnalytics, RudderStack
@@ -20,6 +21,7 @@ class Pushing(Ours):
     def __init__(self, task: Task) -> None:
         super().__init__(task)
         self._events = list(events(task.events))
+        gc.freeze()  # the workload is not this client's to look through
         options: Options = {**unbounded(task), "mapping": Mapping(CONFIG)}
         self._analytics = AsyncAnalytics(RudderStack(KEY, task.url), **options)
 

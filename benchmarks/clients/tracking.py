@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable
 
 from asyncsdk.mapping import Mapping, calls
@@ -29,6 +30,7 @@ class Tracking(Ours):
     def __init__(self, task: Task) -> None:
         super().__init__(task)
         self._calls = tracked(task.events)
+        gc.freeze()  # the workload is not this client's to look through
 
     def send(self, todo: Iterable[Call]) -> None:  # noqa: ARG002 - it has its own
         """Make all calls in a row."""
