@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
 
 from asyncsdk import (
     AsyncAnalytics,
@@ -28,6 +29,7 @@ from asyncsdk.mapping import Context, Mapping, Remember
 from asyncsdk.receipts import State
 from tests.client.conftest import MakeClient
 from tests.client.street import KEY, NOWHERE, adds_up, bodies, rudder, segment
+from tests.mapping.anything import CONFIGS, EVENTS, FUNCTIONS, SLOW
 from tests.mapping.engine import CASES
 from tests.mapping.events import event
 
@@ -527,3 +529,23 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     command = [sys.executable, "-c", code]
     ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=18)
     assert ended.stdout == "7\n"
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=SLOW)
+@given(EVENTS, CONFIGS)
+def test_no_event_and_no_mapping_makes_push_raise(given_event: Any, config: Any) -> None:
+    """Whatever a stranger sends: it is counted, and what I gave is as it was."""
+    before = repr((given_event, config))
+    client = AsyncAnalytics(rudder(NOWHERE), mapping=Mapping(config, functions=FUNCTIONS))
+    for _ in range(2):
+        if isinstance(given_event, dict):
+            client.push(given_event)
+        else:
+            with pytest.raises(ValidationError):
+                client.push(given_event)
+    total = client.statistics()
+    ends = total.delivered + total.dead + total.dropped
+    assert total.accepted == ends + total.pending
+    assert repr((given_event, config)) == before
+    client._lanes[0].abandon("shutdown")
+    client._lanes[0].door.turn_away_left("closed")
