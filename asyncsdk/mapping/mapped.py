@@ -22,6 +22,7 @@ class Value(Struct, frozen=True):
         run: It.
         checked: Whether what it yields is always a legal result.
         asks: Whether it, or something in it, asks for consent or calls a function.
+        looks: How many values it takes from its input, loops aside.
         path: The path, where it is no more than that, and perhaps a static value.
         static: That value.
     """
@@ -29,6 +30,7 @@ class Value(Struct, frozen=True):
     run: Run
     checked: bool = True
     asks: bool = False
+    looks: int = 1
     path: str | None = None
     static: Any = NO_VALUE
 

@@ -18,12 +18,12 @@ from asyncsdk.mapping.merging import merge_rules
 from asyncsdk.mapping.planning import Plan, Processed
 from asyncsdk.mapping.properties import NO_VALUE
 from asyncsdk.mapping.rules import Rules
-from asyncsdk.mapping.tracing import MAX_ITEMS, Failure, TooMany, Trace
+from asyncsdk.mapping.tracing import MAX_LOOKS, Failure, TooMany, Trace
 from asyncsdk.mapping.values import value_of
 from asyncsdk.messages import Message
 
 #: What is said of an event whose lists are too long.
-_TOO_MANY = Failure("event", f"TooMany: more than {MAX_ITEMS} elements of lists")
+_TOO_MANY = Failure("event", f"TooMany: more than {MAX_LOOKS} values of its lists")
 
 
 class Mapping:

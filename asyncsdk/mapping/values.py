@@ -83,7 +83,8 @@ def _first_true(values: Sequence[Value]) -> Value:
 
 
 def _like(run: Run, parts: Sequence[Value]) -> Value:
-    return Value(run, all(part.checked for part in parts), any(part.asks for part in parts))
+    checked, asks = all(part.checked for part in parts), any(part.asks for part in parts)
+    return Value(run, checked, asks, max(sum(part.looks for part in parts), 1))
 
 
 def _single(raw: Any, place: str, maker: Maker, depth: int) -> Value:
@@ -169,13 +170,15 @@ def _loop(raw: Any, base: Value, place: str, maker: Maker, depth: int) -> Value:
     each = _each_with_consent(item.run) if item.asks else _each(item.run)
     if scope is None:
         this: Run = lambda value, trace: each([value], value, trace)  # noqa: E731
-        return Value(this, item.checked, item.asks)
+        return Value(this, item.checked, item.asks, item.looks)
     inside, otherwise = scope.run, base.run if base.checked else _checked(base.run)
+
+    looks = item.looks
 
     def run(value: Any, trace: Trace) -> Any:
         elements = inside(value, trace)
         if isinstance(elements, list | tuple):
-            trace.spend(len(elements))
+            trace.spend(len(elements) * looks)
             return each(elements, value, trace)
         return otherwise(value, trace)
 
@@ -241,7 +244,7 @@ def _with_validate(value: Value, raw: Mapping[str, Any], place: str, maker: Make
         found = inside(given, trace)
         return found if test(found, trace) else NO_VALUE
 
-    return Value(run, value.checked, asks=True)
+    return structs.replace(value, run=run, asks=True)
 
 
 def _with_static(value: Value, raw: Mapping[str, Any]) -> Value:
@@ -249,15 +252,15 @@ def _with_static(value: Value, raw: Mapping[str, Any]) -> Value:
     run = value.run if value.checked else _checked(value.run)
     static: Any = raw.get("value", NO_VALUE)
     if static is NO_VALUE or not is_property(static):
-        return Value(run, asks=value.asks, path=value.path)
+        return structs.replace(value, run=run, checked=True)
     if value.checked and not raw.keys() & {"validate", "fn", "key", "loop", "map", "set"}:
-        return Value(run, asks=value.asks)
+        return structs.replace(value, run=run, checked=True)
 
     def run_or_static(given: Any, trace: Trace) -> Any:
         found = run(given, trace)
         return static if found is NO_VALUE else found
 
-    return Value(run_or_static, asks=value.asks, path=value.path, static=static)
+    return structs.replace(value, run=run_or_static, checked=True, static=static)
 
 
 def _checked(inside: Run) -> Run:
@@ -280,7 +283,8 @@ def _with_consent(value: Value, raw: Mapping[str, Any], place: str, maker: Maker
             return inside(given, trace)
         return static  # as it is, even null: that is the original's way
 
-    return Value(run, static is NO_VALUE or is_property(static), asks=True)
+    checked = static is NO_VALUE or is_property(static)
+    return structs.replace(value, run=run, checked=checked, asks=True)
 
 
 def requirement(raw: Any, place: str, maker: Maker) -> Mapping[str, bool]:
@@ -306,7 +310,7 @@ def _with_condition(value: Value, raw: Mapping[str, Any], place: str, maker: Mak
     def run(given: Any, trace: Trace) -> Any:
         return inside(given, trace) if test(given, trace) else NO_VALUE
 
-    return Value(run, value.checked, asks=True)
+    return structs.replace(value, run=run, asks=True)
 
 
 def nothing(_value: Any, _trace: Trace) -> Any:

@@ -317,9 +317,9 @@ async def test_a_rule_that_raises_affects_its_event_alone(
 
 
 async def test_an_event_with_too_long_lists_is_a_letter(make: MakeClient) -> None:
-    """More than a thousand elements to look at: it is kept, and what it was too much for is named."""
+    """More than 4,000 values to take from lists: it is kept, and what was too much is named."""
     client = make(mapping=Mapping({"data": {"map": {"ids": {"loop": ["nested", "id"]}}}}))
-    receipt = client.push(event(nested=[{"id": 1}] * 1_001))
+    receipt = client.push(event(nested=[{"id": 1}] * 4_001))
     assert receipt.outcomes["rudder"].reason.startswith("event: TooMany")
 
 

@@ -2,7 +2,10 @@
 
 import contextlib
 import copy
+import sys
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from hypothesis import given, settings
@@ -13,6 +16,29 @@ from tests.mapping.anything import CONFIGS, CONSENTS, EVENTS, FUNCTIONS, SLOW, T
 
 #: Milliseconds of thread time that one event may take.
 LIMIT = 1.0
+
+
+@contextlib.contextmanager
+def untraced() -> Iterator[None]:
+    """Let nobody measure coverage meanwhile: that costs more time than what is measured here."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    try:
+        yield
+    finally:
+        sys.settrace(tracer)
+
+
+def milliseconds(work: Callable[[], object], times: int) -> float:
+    """Return the thread time of *work*, the best of some times: others share the machine."""
+    took: list[float] = []
+    while len(took) < times and min(took, default=LIMIT) >= LIMIT:
+        with untraced():
+            began = time.thread_time()
+            work()
+            took.append((time.thread_time() - began) * 1e3)
+    return min(took)
+
 
 PATIENT = settings(deadline=None, max_examples=150, suppress_health_check=SLOW)
 
@@ -54,31 +80,20 @@ def test_reading_a_mapping_raises_nothing_but_its_own_error(config: Any) -> None
 @settings(deadline=None, max_examples=100, suppress_health_check=SLOW)
 @given(EVENTS, CONFIGS)
 def test_no_event_takes_more_than_a_millisecond(event: Any, config: Any) -> None:
-    """What does my loop feel of one event? Thread time, the best of three: others share the machine."""
+    """What does my loop feel of one event? Less than it would of a request."""
     mapping = Mapping(config, functions=FUNCTIONS)
-    memory = mapping.memory()
-    took: list[float] = []
-    while len(took) < 3 and min(took, default=LIMIT) >= LIMIT:
-        began = time.thread_time()
-        mapping.call(event, memory, Stamp("m", "now", 0.0))
-        took.append((time.thread_time() - began) * 1e3)
-    assert min(took) < LIMIT
+    memory, stamp = mapping.memory(), Stamp("m", "now", 0.0)
+    assert milliseconds(lambda: mapping.call(event, memory, stamp), 3) < LIMIT
 
 
-def test_the_largest_loop_takes_less_than_a_millisecond() -> None:
-    """And a thousand elements, which is all that is looked at? Those too."""
-    mapping = Mapping(
-        {"mapping": {"order": {"complete": {"data": {"map": {"ids": {"loop": ["nested", "id"]}}}}}}}
-    )
-    event = {
-        "name": "order complete",
-        "user": {"id": "u"},
-        "nested": [{"id": n} for n in range(1_000)],
-    }
-    took: list[float] = []
-    for _ in range(20):
-        began = time.thread_time()
+def test_the_largest_loops_take_about_a_millisecond() -> None:
+    """And the most that is taken from lists? It is bounded so that one event takes about as long."""
+    for count, item in ((4_000, "id"), (1_000, {"map": dict.fromkeys("abcd", "data.x")})):
+        rule = {"data": {"map": {"all": {"loop": ["nested", item]}}}}
+        mapping = Mapping({"mapping": {"order": {"complete": rule}}})
+        nested = [{"id": number, "data": {"x": 1}} for number in range(count)]
+        event = {"name": "order complete", "user": {"id": "u"}, "nested": nested}
         called = mapping.call(event, mapping.memory(), Stamp())
-        took.append((time.thread_time() - began) * 1e3)
-        assert len(called.messages[0].properties["ids"]) == 1_000
-    assert min(took) < LIMIT
+        assert len(called.messages[0].properties["all"]) == count
+        work = partial(mapping.call, event, mapping.memory(), Stamp())
+        assert milliseconds(work, 20) < 2 * LIMIT

@@ -174,10 +174,12 @@ def test_values_that_json_does_not_have_pass() -> None:
 
 
 def test_an_event_with_too_many_elements_is_not_mapped() -> None:
-    """Can one event keep my loop busy? A thousand elements of lists are looked at, no more."""
-    mapping = of_rule({"data": {"map": {"ids": {"loop": ["nested", "data.id"]}}}})
-    items = [{"data": {"id": number}} for number in range(1_001)]
+    """Can one event keep my loop busy? 4,000 values are taken from its lists, no more."""
+    pair = {"map": {"id": "data.id", "twice": ["data.id", "data.no"], "set": {"set": ["data.id"]}}}
+    mapping = of_rule({"data": {"map": {"ids": {"loop": ["nested", pair]}}}})
+    items = [{"data": {"id": number}} for number in range(4_001)]
     assert len(process(event(nested=items[:1_000]), mapping).data["ids"]) == 1_000
-    found = process(event(nested=items), mapping)
+    found = process(event(nested=items[:1_001]), mapping)
     assert (found.data, [one.place for one in found.failures]) == (NO_VALUE, ["event"])
     assert resolve({"a": items}, "a.*.data.id") is NO_VALUE
+    assert len(resolve({"a": items[:-1]}, "a.*.data.id")) == 4_000
