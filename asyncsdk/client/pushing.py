@@ -19,12 +19,12 @@ from asyncsdk.client.running import Runner
 from asyncsdk.client.saying import Saying, Shared
 from asyncsdk.client.waiting import Desk
 from asyncsdk.delivery.lane import Lane
-from asyncsdk.errors import DeliveryError, ValidationError
+from asyncsdk.errors import DeliveryError, QueueFullError, ValidationError
 from asyncsdk.holding import Held, Wish
 from asyncsdk.mapping import Called, Stamp
 from asyncsdk.mapping import Mapping as EventMapping
 from asyncsdk.messages import Message
-from asyncsdk.receipts import Outcome, Place, Receipt, State
+from asyncsdk.receipts import Outcome, Place, Receipt, State, dropped
 from asyncsdk.seams import DeadLetter, Encoded
 from asyncsdk.wire.encoding import decode, encode
 from asyncsdk.wire.values import clean
@@ -169,7 +169,15 @@ class Pusher(Saying):
         event = decode(held.encoded.data + b"}")
         if isinstance(held.consent, Mapping):
             event["consent"] = held.consent
-        self.push(event, held.consent).became(held.place)
+        else:
+            event.pop("consent", None)  # a yes to everything
+        try:
+            self.push(event, held.consent).became(held.place)
+        except QueueFullError:
+            lane = self._lanes[0]
+            held.place.outcome = dropped("queue_full")
+            lane.ledger.turn_away("queue_full")
+            self._reporter.drop(lane.name, "queue_full")
 
     def _to_letter(
         self, event: Mapping[str, Any], called: Called, message_id: str, now: str
@@ -296,8 +304,15 @@ class Pushing:
         left: list[DeadLetter] = []
         for letter in letters:
             pusher = firsts.get(letter.destination)
-            if letter.route != UNMAPPED or pusher is None:
+            if letter.route != UNMAPPED or pusher is None or not _push_again(pusher, letter):
                 left.append(letter)
-            else:
-                pusher.push(letter.event)
         return left
+
+
+def _push_again(pusher: Pusher, letter: DeadLetter) -> bool:
+    """Push the event of *letter*; say whether the queue had room."""
+    try:
+        pusher.push(letter.event)
+    except QueueFullError:
+        return False
+    return True

@@ -122,14 +122,14 @@ def _say_all(saying: _Saying, asides: Asides, *, silent: bool) -> Called:
 
 
 def _granted(required: Mapping[str, bool], event: Event, trace: Trace) -> bool:
-    return is_granted(required, _state(event, trace))
+    return is_granted(required, _state(required, event, trace))
 
 
 def _refused(
     plan: Plan, required: Mapping[str, bool], event: Event, trace: Trace, stamp: Stamp
 ) -> Called:
     """Say that the event may not go, or not yet; then whose it is, so that a yes can be heard."""
-    state = _state(event, trace)
+    state = _state(required, event, trace)
     if is_denied(required, state):
         return Called([], "consent", required)
     user_id = _told(plan.user_id(event, trace), plan)
@@ -143,12 +143,14 @@ def _refused(
     return Called([], "awaits_consent", required, held=held)
 
 
-def _state(event: Event, trace: Trace) -> Any:
+def _state(required: Mapping[str, bool], event: Event, trace: Trace) -> Any:
     """Return what is granted: what the event says, over what counts around it."""
     own, around = event.get("consent"), trace.consent
-    if isinstance(own, Mapping) and isinstance(around, Mapping):
-        return {**around, **own}
-    return own if isinstance(own, Mapping) else around
+    if not isinstance(own, Mapping):
+        return around
+    if isinstance(around, bool):
+        around = dict.fromkeys(required, around)
+    return {**around, **own} if isinstance(around, Mapping) else own
 
 
 def _named(plan: Plan, event: Event, rule: Rule | None) -> Any:

@@ -235,6 +235,54 @@ async def test_an_event_waits_until_its_user_consents(
     assert adds_up(client).delivered == 2
 
 
+async def test_a_yes_to_everything_releases_whatever_waits(
+    collector: Collector, make: MakeClient
+) -> None:
+    """consent(True): also what the event itself said nothing of, or no to."""
+    secret = {"map": {"mail": {"key": "user.mail", "consent": {"marketing": True}}}}
+    client = make(mapping=Mapping({"consent": {"a": True, "b": True}, "data": secret}))
+    client.push(event(consent={}, user={"id": "u", "mail": "m"}))
+    client.push(event(consent={"a": False}, user={"id": "u", "mail": "m"}))
+    everything = True
+    assert client.consent(everything, user_id="u") == 2
+    await client.flush(10)
+    assert [body["properties"] for body in bodies(collector)] == [{"mail": "m"}] * 2
+
+
+async def test_a_full_queue_drops_what_a_yes_releases(
+    collector: Collector, make: MakeClient
+) -> None:
+    """consent() does not raise for it: it is counted, and the others go on."""
+    full = rudder(collector, max_queue_events=1, overflow="raise")
+    client = make(full, mapping=asking({"a": True}, settings={}))
+    receipts = [client.push(event(id=str(number))) for number in range(2)]
+    assert client.consent({"a": True}, user_id="user-1") == 2
+    await client.flush(10)
+    assert [one.state for one in receipts] == [State.DELIVERED, State.DROPPED]
+    assert adds_up(client).dropped_reasons == {"queue_full": 1}
+
+
+async def test_a_letter_that_finds_no_room_stays_one(
+    collector: Collector, make: MakeClient
+) -> None:
+    """Replayed into a full queue that raises: it is there afterwards."""
+    broken = [True]
+
+    def total(value: Any, context: Context) -> Any:
+        return breaks(value, context) if broken else 1
+
+    full = rudder(collector, max_queue_events=1, overflow="raise")
+    client = make(full, mapping=Mapping({"data": {"map": {"x": {"fn": total}}}}))
+    client.push(event())
+    broken.clear()
+    client.push(event("cart view", id="other"))
+    assert await client.replay() == 0
+    await client.flush(10)
+    assert await client.replay() == 1
+    await client.flush(10)
+    assert [body["messageId"] for body in bodies(collector)] == ["other", "event-1"]
+
+
 async def test_a_no_drops_the_event(collector: Collector, make: MakeClient) -> None:
     """A no to every purpose is final; a no to one of two is not."""
     client = make(mapping=asking({"a": True, "b": True}))
@@ -256,8 +304,10 @@ async def test_consent_around_the_event_counts(collector: Collector, make: MakeC
     with client.bind(consent={"a": True}):
         client.push(event(id="2"))
     client.push(event(id="3"), consent=True)
+    client.push(event(id="4", consent={"b": False}), consent=True)
+    client.push(event(id="no", consent={"a": False}), consent=True)
     await client.flush(10)
-    assert [body["messageId"] for body in bodies(collector)] == ["1", "2", "3"]
+    assert [body["messageId"] for body in bodies(collector)] == ["1", "2", "3", "4"]
 
 
 async def test_a_yes_may_lead_to_another_question(collector: Collector, make: MakeClient) -> None:
