@@ -14,12 +14,12 @@ import asyncio
 from array import array
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import accumulate, pairwise
 
 from asyncsdk.receipts import Fates
-from asyncsdk.seams import Room
+from asyncsdk.seams import DeadLetter, Room
 from asyncsdk.wire.folding import MOST_OF_A_SAMPLE, Fold, find_fold, unfold
 
 #: Seconds between looks at whether anything has moved.
@@ -38,6 +38,7 @@ class Chunk:
         "fates",
         "full_at",
         "key",
+        "letters",
         "most_bytes",
         "opened",
         "overhead",
@@ -50,6 +51,7 @@ class Chunk:
     ) -> None:
         self.route: str = route
         self.key: str = key  # of a batch that comes back; it merges with nobody
+        self.letters: Sequence[DeadLetter] = ()  # that it was, if it comes back
         self.opened: float = opened  # seconds of the loop's clock
         # A chunk never outgrows one request.
         self.overhead: int = room.event_overhead  # bytes that each event costs beside its own

@@ -5,6 +5,9 @@ AnalyticsError
 ├── ValidationError               you: this event can never be right (also a ValueError)
 ├── QueueFullError                you: too fast, and `overflow="raise"` asked to be told
 ├── ClientClosedError             you: after the end
+├── StoreError                    the store: it cannot keep or give back what it should
+│   ├── StoreFullError            no place until something is settled
+│   └── StoreAwayError            not to be reached now
 └── DeliveryError                 this event did not arrive (receipts raise it, never a call)
     ├── TransportError            the network: no answer was received
     │   └── RequestTimeoutError
@@ -74,6 +77,24 @@ class ClientClosedError(AnalyticsError):
     """The client has ended for good (its ``async with`` block was left)."""
 
     default_code = "client_closed"
+
+
+class StoreError(AnalyticsError):
+    """A store cannot do what it is asked; delivery waits for it, a call never raises this."""
+
+    default_code = "store_error"
+
+
+class StoreFullError(StoreError):
+    """There is no place in the store: its own bound is met, or the disk is full."""
+
+    default_code = "store_full"
+
+
+class StoreAwayError(StoreError):
+    """The store cannot be reached: no server, no folder, no right to write."""
+
+    default_code = "store_away"
 
 
 class DeliveryError(AnalyticsError):

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -23,7 +23,7 @@ from asyncsdk.batching import is_plenty
 from asyncsdk.options import LaneOptions
 from asyncsdk.outside import Bell
 from asyncsdk.receipts import Fates, Ledger, Outcome, Place, dropped
-from asyncsdk.seams import Encoded, Room
+from asyncsdk.seams import DeadLetter, Encoded, Room
 
 #: Seconds until the owner looks again whether threads have left more.
 _LOOK_AGAIN = 0.01
@@ -278,11 +278,12 @@ class Door:
         place.outcome = dropped(reason)
         self.ledger.turn_away(reason)
 
-    def readmit(self, route: str, events: list[bytes], key: str) -> None:
-        """Take dead *events* back, at the end, under the *key* that they had."""
+    def readmit(self, route: str, letters: Sequence[DeadLetter], key: str) -> None:
+        """Take the events of dead *letters* back, at the end, under the *key* that they had."""
         now = self._loop.time() if self._loop is not None else 0.0
         chunk = Chunk(route, now, self._rooms[route], key=key)
-        chunk.events = events
+        chunk.letters = letters
+        chunk.events = events = [letter.data for letter in letters]
         chunk.size = sum(map(len, events))
         chunk.fates.size = chunk.fates.open = len(events)
         self.ledger.accepted += len(events)

@@ -9,7 +9,7 @@ and gets its key there. A *parcel* is what one request carries: whole batches, o
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
@@ -251,12 +251,14 @@ class Batch(Struct, frozen=True, kw_only=True):
         route: The route of all its events.
         events: Each as `Encoded.data`.
         size: The sum of their bytes.
+        first_at: When it was formed, wire time; for people, never compared with a clock.
     """
 
     key: str
     route: str
     events: Sequence[bytes]
     size: int
+    first_at: str = ""
 
     def __repr__(self) -> str:
         """Show what it is, never its events."""
@@ -269,7 +271,8 @@ class Progress(Struct):
     Attributes:
         open: Ranges of events that are not settled, in order.
         attempts: Failures in a row since an answer last moved it forward.
-        age: Seconds since it was formed, as known when the lease was given.
+        age: Seconds since its oldest event was accepted, as known when the lease was given. No wall
+            clock is asked: how long a machine was off is not known, and does not count.
     """
 
     open: list[tuple[int, int]]
@@ -347,69 +350,143 @@ class DeadLetter(Struct, frozen=True, kw_only=True, gc=False):
         )
 
 
+class Stock(Struct, frozen=True, kw_only=True):
+    """What a store keeps for the destinations of one name.
+
+    Attributes:
+        batches: Batches, those that are leased among them.
+        events: Their events that are not settled.
+        bytes: What these batches take.
+        letters: Dead letters.
+        aside: Batches that this version cannot read; kept, and not given out.
+    """
+
+    batches: int = 0
+    events: int = 0
+    bytes: int = 0
+    letters: int = 0
+    aside: int = 0
+
+
+#: What a store survives: nothing, the death of the process, or a power cut.
+Durability = Literal["memory", "process", "power"]
+
+
 class Store(Protocol):
-    """Keep batches until they are settled, and letters until they are purged."""
+    """Keep batches until they are settled, and letters until they are purged.
+
+    Whatever returns has happened: with a `durability` beyond ``"memory"`` it outlives the process.
+    Whatever is cancelled has happened or not, whole; to ask for it again is right in both cases.
+    Each method may be called before `run`, while it runs and after it. Whatever is raised, but for
+    the two errors of `append`, is trouble that passes: the lane asks again.
+    """
 
     @property
     def shared(self) -> bool:
         """Whether others may take what we append."""
         ...
 
+    @property
+    def durability(self) -> Durability:
+        """What it survives."""
+        ...
+
     async def run(self, *, ready: Callable[[], None]) -> None:
-        """Do what must be done all the while (renew, claim, reconnect); ends by cancellation."""
+        """Do what must be done all the while (renew, claim, reconnect); ends by cancellation.
+
+        Calls *ready* once batches can be taken, those of before among them.
+        """
         ...
 
     async def recover(self, lane: str) -> None:
-        """Return the lane's own unsettled leases to the front, in order."""
+        """Return the lane's own unsettled leases to the front, in order.
+
+        Nobody holds any of them: called before the lane's tasks start. A take that was cancelled
+        may have leased what it never returned.
+        """
         ...
 
-    async def append(self, lane: str, batch: Batch) -> None:
-        """Keep *batch*, at the end; idempotent by its key.
+    async def append(
+        self, lane: str, batch: Batch, *, age: float = 0.0, letters: Sequence[DeadLetter] = ()
+    ) -> None:
+        """Keep *batch*, at the end; idempotent by its key among what is kept for *lane*.
 
-        Cancelling this leaves the batch kept or not; appending it again is right in both cases.
+        Args:
+            lane: Whose it is.
+            batch: What to keep.
+            age: Seconds since its oldest event was accepted.
+            letters: Exhumed ones whose events it holds: forgotten with it, both or neither.
+
+        Raises:
+            StoreFullError: There is no place until something is settled, or ever.
+            StoreAwayError: The place cannot be reached now.
         """
         ...
 
     async def take(self, lane: str, room: Room) -> list[Lease]:
-        """Lease the oldest batches of one route that fit *room*, at least one; wait for one."""
+        """Lease the oldest batches of one route that fit *room*, at least one; wait for one.
+
+        Cancelling this leases nothing, or leaves it to `recover`.
+        """
         ...
 
-    async def give_back(self, lease: Lease) -> None:
-        """Return *lease* to the front, with its progress."""
+    async def give_back(self, leases: Sequence[Lease]) -> None:
+        """Return *leases* to the front, in their order, with their progress.
+
+        One that is not leased any more stays where it is.
+        """
         ...
 
-    async def note(self, lease: Lease) -> None:
-        """Write down the lease's progress."""
+    async def note(self, lease: Lease, letters: Sequence[DeadLetter] = ()) -> None:
+        """Write down the lease's progress and keep *letters*, both or neither.
+
+        The same letter, all of it, twice is one letter.
+        """
         ...
 
     async def settle(self, lease: Lease, letters: Sequence[DeadLetter]) -> bool:
         """Forget the batch and keep *letters*, both or neither.
 
-        Cancelling this leaves both done or neither; settling it again is right in both cases.
-
         Returns:
-            False if the lease was lost: another one owns the batch now.
+            False if the lease was lost: the batch is settled, or another one owns it now. No letter
+            is kept then.
+        """
+        ...
+
+    def dead_letters(self, lane: str | None = None) -> AsyncIterator[DeadLetter]:
+        """Iterate over the letters, oldest first, of one lane or of all; not the exhumed ones."""
+        ...
+
+    async def exhume(
+        self, lane: str | None, message_ids: frozenset[str] | None
+    ) -> list[DeadLetter]:
+        """Take letters into hand, oldest first: those with these ids, or all.
+
+        They are listed no more, and come back if neither `append` nor `bury` is told of them before
+        the process ends: with a crash in between nothing is lost.
         """
         ...
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
-        """Keep *letters* of events whose batch goes on; the same letter twice is one letter."""
+        """Put exhumed *letters* back in their places; others are kept as new ones."""
         ...
 
-    def dead_letters(self, lane: str | None = None) -> AsyncIterator[DeadLetter]:
-        """Iterate over the letters, oldest first, of one lane or of all."""
+    async def purge(self, lane: str | None, message_ids: frozenset[str] | None) -> int:
+        """Forget letters for good: those with these ids, or all; return how many."""
+        ...
+
+    def stock(self) -> Mapping[str, Stock]:
+        """Return what is kept, by lane, as last known; of lanes that nobody has, too."""
         ...
 
     def forget(self, lane: str) -> None:
         """Drop what is held in memory for *lane*: this is a forked child, it is the parent's."""
         ...
 
-    async def retire(self, lane: str) -> bool:
-        """Say at the end of a run whether the lane's batches outlive it; forget them if not."""
+    async def retire(self, lane: str) -> None:
+        """Note that the lane's run is over: what survives nothing is forgotten."""
         ...
 
-    async def exhume(
-        self, lane: str | None, message_ids: frozenset[str] | None
-    ) -> list[DeadLetter]:
-        """Take letters out: those with these ids, or all."""
+    async def close(self) -> None:
+        """Let go of files, threads and connections at the end of a run; the next call opens again."""
         ...

@@ -402,17 +402,26 @@ class AsyncAnalytics(Saying):
         return await self._runner.undivided(self._replay(wanted, destination))
 
     async def _replay(self, wanted: frozenset[str] | None, destination: str | None) -> int:
+        """Ask lane by lane: letters of destinations that are not here stay where they are."""
         await self._bury_unmapped()
         store = self._settings.store
-        found = await store.exhume(destination, wanted)
-        letters = found if self._pushing is None else self._pushing.replay(found)
-        lanes = self._house.lanes
-        names = {lane.name for lane in lanes}
-        left = [letter for letter in letters if letter.destination not in names]
-        for lane in lanes:
-            left += lane.replay([one for one in letters if one.destination == lane.name])
-        await store.bury(left)
-        return len(found) - len(left)
+        count = 0
+        for lane in self._house.lanes:
+            if destination in (None, lane.name):
+                found = await store.exhume(lane.name, wanted)
+                letters = found if self._pushing is None else self._pushing.replay(found)
+                left = lane.replay(letters)
+                await store.bury(left)
+                kept = {id(letter) for letter in letters}
+                await self._forget(lane.name, [one for one in found if id(one) not in kept])
+                count += len(found) - len(left)
+        return count
+
+    async def _forget(self, name: str, pushed: Sequence[DeadLetter]) -> None:
+        """Forget letters whose events were pushed anew: no batch is made of them as they are."""
+        if pushed:
+            await self._settings.store.bury(pushed)
+            await self._settings.store.purge(name, frozenset(one.message_id for one in pushed))
 
     async def purge(self, *message_ids: str, destination: str | None = None) -> int:
         """Forget dead letters for good; return how many.
@@ -422,8 +431,9 @@ class AsyncAnalytics(Saying):
             destination: The name of one; None for all.
         """
         await self._bury_unmapped()
-        gone = await self._settings.store.exhume(destination, frozenset(message_ids) or None)
-        return len(gone)
+        wanted = frozenset(message_ids) or None
+        count: int = await self._settings.store.purge(destination, wanted)
+        return count
 
     def __del__(self) -> None:
         """See to what waits when nobody holds the client any more."""

@@ -68,12 +68,9 @@ class Closer:
     async def _write(self, lane: Lane, closing: Closing) -> None:
         part = closing.part
         lease = part.lease
-        left = without(lease.progress.open, part.start, part.stop)
+        lease.progress.open = left = without(lease.progress.open, part.start, part.stop)
         if left:
-            if closing.letters:
-                await insist(lane, partial(lane.store.bury, closing.letters))
-            lease.progress.open = left
-            await insist(lane, partial(lane.store.note, lease))
+            await insist(lane, partial(lane.store.note, lease, closing.letters))
         else:
             await insist(lane, partial(lane.store.settle, lease, closing.letters))
         self._book(lane, closing)

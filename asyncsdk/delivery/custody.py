@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from asyncsdk.backlog import Chunk
 from asyncsdk.intake import Door
 from asyncsdk.receipts import Fates, Outcome
-from asyncsdk.seams import Batch
+from asyncsdk.seams import Batch, DeadLetter
 
 
 class Custody:
@@ -23,21 +23,33 @@ class Custody:
         # This is all that changes: the chunks of each batch in order, and when each opened.
         self._chunks: dict[str, list[Fates]] = {}
         self._born: dict[str, list[float]] = {}
+        self._letters: dict[str, Sequence[DeadLetter]] = {}  # that a batch was, if it comes back
 
-    def form(self, chunks: Sequence[Chunk], key: str) -> Batch:
-        """Form one batch of *chunks*, which have one route, under *key*."""
+    def form(self, chunks: Sequence[Chunk], key: str, *, formed: str = "") -> Batch:
+        """Form one batch of *chunks*, which have one route, under *key*; it is *formed* now."""
         self._chunks[key] = [chunk.fates for chunk in chunks]
         self._born[key] = [chunk.opened for chunk in chunks]
+        if chunks[0].letters:
+            self._letters[key] = chunks[0].letters
         if len(chunks) == 1:
             events = chunks[0].unfold()
         else:
             events = [event for chunk in chunks for event in chunk.unfold()]
         size = sum(chunk.size for chunk in chunks)
-        return Batch(key=key, route=chunks[0].route, events=events, size=size)
+        return Batch(key=key, route=chunks[0].route, events=events, size=size, first_at=formed)
 
     def holds(self, key: str) -> bool:
         """Say whether the batch of *key* has events that are not settled."""
         return key in self._chunks
+
+    def age_of(self, key: str, now: float) -> float:
+        """Return for how many seconds the oldest event of a batch has been here."""
+        born = self._born.get(key)
+        return max(now - born[0], 0.0) if born else 0.0
+
+    def letters_of(self, key: str) -> Sequence[DeadLetter]:
+        """Return the letters that a batch was before it came back."""
+        return self._letters.get(key, ())
 
     def count_older(self, key: str, moment: float) -> int:
         """Return how many events at a batch's front came before *moment*, to the chunk."""
@@ -77,11 +89,13 @@ class Custody:
         """Let go of a batch that is settled whole."""
         self._chunks.pop(key, None)
         self._born.pop(key, None)
+        self._letters.pop(key, None)
 
     def clear(self) -> None:
         """Let go of every batch; the door has settled their events."""
         self._chunks.clear()
         self._born.clear()
+        self._letters.clear()
 
 
 def derive_key(key: str, start: int, stop: int) -> str:

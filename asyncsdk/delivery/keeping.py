@@ -376,6 +376,7 @@ class Run:
         with _at_most(_CLOSING):
             for lane in self._lanes:
                 await lane.store.retire(lane.name)
+            await self._store.close()
             for queue in waste:
                 await _free(queue)
 

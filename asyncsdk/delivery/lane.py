@@ -189,7 +189,9 @@ class Lane:
                 self._forming = self._form()
             batch = self._forming
             if self.custody.holds(batch.key):  # else it was delivered before we were interrupted
-                await self.store.append(self.name, batch)
+                custody, key = self.custody, batch.key
+                age, letters = custody.age_of(key, self.now), custody.letters_of(key)
+                await self.store.append(self.name, batch, age=age, letters=letters)
             self._forming = None
             if not self._deliver:
                 self.custody.settle(batch, 0, len(batch.events), STORED)
@@ -234,7 +236,8 @@ class Lane:
                 self._next = chunk
                 break
             chunks.append(chunk)
-        return self.custody.form(chunks, chunks[0].key or self.outside.new_key())
+        key = chunks[0].key or self.outside.new_key()
+        return self.custody.form(chunks, key, formed=self.outside.now())
 
     # What the send tasks ask and tell.
 
@@ -479,10 +482,10 @@ class Lane:
             together.setdefault((letter.route, letter.key), []).append(letter)
         left: list[DeadLetter] = []
         for (route, key), group in together.items():
-            events = [letter.data for letter in group]
+            size = sum(len(letter.data) for letter in group)
             known = route in self.rooms  # not if the letter is of an older version's
-            if known and self.door.fits(sum(map(len, events)), events=len(events)):
-                self.door.readmit(route, events, _key_of(key, group))
+            if known and self.door.fits(size, events=len(group)):
+                self.door.readmit(route, group, _key_of(key, group))
             else:
                 left += group
         return left

@@ -81,5 +81,4 @@ class Layby:
                 await self._changed.wait(pause)
                 continue
             leases, self._leases = self._leases, []
-            for lease in reversed(leases):
-                await insist(lane, partial(lane.store.give_back, lease))
+            await insist(lane, partial(lane.store.give_back, leases))

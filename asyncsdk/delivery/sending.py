@@ -329,10 +329,10 @@ async def _put_back(lane: Lane, trip: Trip) -> None:
     """Return everything that is open to the front, in order, with its attempts before it."""
     trip.parcels.clear()
     trip.hunt = None
-    for lease in reversed(trip.leases):
-        if lease.progress.open:
-            lease.progress.attempts = 0
-            await insist(lane, partial(lane.store.give_back, lease))
+    back = [lease for lease in trip.leases if lease.progress.open]
+    for lease in back:
+        lease.progress.attempts = 0
+    await insist(lane, partial(lane.store.give_back, back))
 
 
 def _step_aside(lane: Lane, trip: Trip) -> None:

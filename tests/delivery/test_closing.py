@@ -23,14 +23,11 @@ class Clerk(MemoryStore):
         super().__init__()
         self.told: list[tuple[str, str, list[str]]] = []
 
-    async def note(self, lease: Lease) -> None:
+    async def note(self, lease: Lease, letters: Sequence[DeadLetter] = ()) -> None:
         """Note it."""
-        self.told.append(("note", lease.batch.key, [str(lease.progress.open)]))
-
-    async def bury(self, letters: Sequence[DeadLetter]) -> None:
-        """Bury them."""
-        self.told.append(("bury", "", [one.message_id for one in letters]))
-        await super().bury(letters)
+        ids = [one.message_id for one in letters]
+        self.told.append(("note", lease.batch.key, [str(lease.progress.open), *ids]))
+        await super().note(lease, letters)
 
     async def settle(self, lease: Lease, letters: Sequence[DeadLetter]) -> bool:
         """Settle it."""
@@ -77,14 +74,15 @@ async def test_a_part_is_buried_and_noted_and_the_last_one_settles() -> None:
     made = lane(store)
     parcel, places = await leased(made, 4)
     await made.closer.close(made, parcel.slice([(1, 2)]), REJECTED, [letter("m-1", lane="here")])
-    assert store.told == [("bury", "", ["m-1"]), ("note", "b0", ["[(0, 1), (2, 4)]"])]
+    assert store.told == [("note", "b0", ["[(0, 1), (2, 4)]", "m-1"])]
     assert [place.look().state.value for place in places] == [
         "pending", "rejected", "pending", "pending",
     ]  # fmt: skip
     await made.closer.close(made, parcel.slice([(0, 1)]), DELIVERED, ())
-    assert store.told[2:] == [("note", "b0", ["[(2, 4)]"])]
+    assert store.told[1:] == [("note", "b0", ["[(2, 4)]"])]
     await made.closer.close(made, parcel.slice([(2, 4)]), DELIVERED, ())
-    assert store.told[3][:2] == ("settle", "b0")
+    assert store.told[2][:2] == ("settle", "b0")
+    assert not any(part.lease.progress.open for part in parcel.parts)
     assert (made.ledger.delivered, made.ledger.rejected, made.door.held_events) == (3, 1, 0)
 
 

@@ -14,6 +14,7 @@ from asyncsdk.intake import Budget, Door
 from asyncsdk.options import LaneOptions
 from asyncsdk.receipts import DELIVERED, Place, State, dropped
 from asyncsdk.seams import Encoded, Room
+from tests.delivery.making import letter
 
 WIDE = Room(events=1_000, bytes=100_000, event_overhead=2)
 ALONE = Room(events=1, bytes=100)
@@ -430,12 +431,14 @@ def test_the_dead_come_back_at_the_end_under_their_key() -> None:
     """Behind what waits, and merging with nobody."""
     way = Doorway(flush_at=100)
     way.admit(event())
-    way.door.readmit("batch", [b"a", b"bb"], "key-1")
-    assert [(chunk.key, chunk.size) for chunk in way.chunks()] == [("", 10), ("key-1", 3)]
+    two = [letter("m-1", size=10), letter("m-2", size=11)]
+    way.door.readmit("batch", two, "key-1")
+    assert [(chunk.key, chunk.size) for chunk in way.chunks()] == [("", 10), ("key-1", 21)]
     assert (way.door.ledger.accepted, way.door.ledger.replayed, way.door.held_events) == (3, 2, 3)
-    assert (way.door.held_bytes, way.budget.used) == (13, 13)
-    way.door.readmit("alias", [b"c"], "key-2")
+    assert (way.door.held_bytes, way.budget.used) == (31, 31)
+    way.door.readmit("alias", [letter("m-3")], "key-2")
     (chunk,) = way.chunks()
+    assert [one.message_id for one in chunk.letters] == ["m-3"]
     assert (chunk.route, chunk.key, chunk.overhead) == ("alias", "key-2", ALONE.event_overhead)
     assert (way.door.ledger.accepted, way.door.ledger.replayed, way.door.held_events) == (4, 3, 4)
     assert way.door.drop_all(dropped("shutdown")) == 4

@@ -440,10 +440,10 @@ class Hanging(MemoryStore):
         await self._perhaps("recover")
         await super().recover(lane)
 
-    async def append(self, lane: str, batch: Any) -> None:
+    async def append(self, lane: str, batch: Any, *, age: float = 0.0, letters: Any = ()) -> None:
         """Hang, perhaps."""
         await self._perhaps("append")
-        await super().append(lane, batch)
+        await super().append(lane, batch, age=age, letters=letters)
 
     async def take(self, lane: str, room: Any) -> Any:
         """Hang, perhaps."""
@@ -455,10 +455,14 @@ class Hanging(MemoryStore):
         await self._perhaps("settle")
         return await super().settle(lease, letters)
 
-    async def retire(self, lane: str) -> bool:
+    async def retire(self, lane: str) -> None:
         """Hang, perhaps."""
         await self._perhaps("retire")
-        return await super().retire(lane)
+        await super().retire(lane)
+
+    async def close(self) -> None:
+        """Hang, perhaps."""
+        await self._perhaps("close")
 
 
 class Stubborn:
@@ -501,7 +505,8 @@ def plugged(what: str) -> Options:
     "what",
     [
         *("store.run", "store.recover", "store.append", "store.take", "store.settle"),
-        *("store.retire", "transport.open", "transport.send", "transport.close"),
+        *("store.retire", "store.close"),
+        *("transport.open", "transport.send", "transport.close"),
     ],
 )
 async def test_shutdown_keeps_its_time_when_a_seam_hangs(

@@ -186,8 +186,8 @@ async def test_give_back_puts_it_to_the_front() -> None:
     (first,) = await store.take(LANE, ROOM)
     await store.append(LANE, batch("b"))
     first.progress.open = [(2, 3)]
-    await store.give_back(first)
-    await store.give_back(first)
+    await store.give_back([first])
+    await store.give_back([first])
     leases = await store.take(LANE, ROOM)
     assert keys(leases) == ["a", "b"]
     assert leases[0].progress.open == [(2, 3)]
@@ -220,7 +220,7 @@ async def test_letters_taken_out_make_room() -> None:
     """The bound in bytes counts what is there."""
     store = MemoryStore(max_letter_bytes=20)
     await store.bury([letter("m-1"), letter("m-2")])
-    await store.exhume(None, None)
+    await store.purge(None, None)
     await store.bury([letter("m-3"), letter("m-4")])
     assert await letters(store) == ["m-3", "m-4"]
 
@@ -264,7 +264,7 @@ async def test_retire_forgets_the_lane_but_not_its_letters() -> None:
     store = MemoryStore()
     await fill(store, "a")
     await store.bury([letter("m-1")])
-    assert await store.retire(LANE) is False
+    await store.retire(LANE)
     await store.recover(LANE)
     assert await waits(store.take(LANE, ROOM))
     assert await letters(store) == ["m-1"]
@@ -333,8 +333,7 @@ class Taker:
         elif name == "settle" and self.held:
             await self.settle()
         elif name == "give back":
-            for one in reversed(self.held):
-                await self.store.give_back(one)
+            await self.store.give_back(self.held)
             self.held = []
         elif name == "recover":
             await self.store.recover(LANE)

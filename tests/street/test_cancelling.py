@@ -16,7 +16,7 @@ from asyncsdk import AsyncAnalytics, MemoryStore, RudderStack
 from asyncsdk.collector import Collector, Fault
 from asyncsdk.errors import DeliveryError
 from asyncsdk.receipts import State
-from asyncsdk.seams import DeadLetter, HttpResponse, Lease, Room, Verdict
+from asyncsdk.seams import Batch, DeadLetter, HttpResponse, Lease, Room, Verdict
 from asyncsdk.transports import AiohttpTransport
 from tests.street.walking import (
     KEY,
@@ -374,9 +374,11 @@ class Shaky(MemoryStore):
         self._shake("take")
         return leases
 
-    async def append(self, lane: str, batch: object) -> None:
+    async def append(
+        self, lane: str, batch: Batch, *, age: float = 0.0, letters: Sequence[DeadLetter] = ()
+    ) -> None:
         """Append, then fail: it is there, and nobody knows."""
-        await super().append(lane, batch)  # type: ignore[arg-type]
+        await super().append(lane, batch, age=age, letters=letters)
         self._shake("append")
 
     async def settle(self, lease: Lease, letters: Sequence[DeadLetter]) -> bool:
@@ -384,29 +386,28 @@ class Shaky(MemoryStore):
         self._shake("settle")
         return await super().settle(lease, letters)
 
-    async def note(self, lease: Lease) -> None:
+    async def note(self, lease: Lease, letters: Sequence[DeadLetter] = ()) -> None:
         """Note, or fail."""
         self._shake("note")
-        await super().note(lease)
-
-    async def bury(self, letters: Sequence[DeadLetter]) -> None:
-        """Bury, or fail."""
-        self._shake("bury")
-        await super().bury(letters)
+        await super().note(lease, letters)
 
     async def run(self, *, ready: Callable[[], None]) -> None:
         """Run, or fail at once."""
         self._shake("run")
         await super().run(ready=ready)
 
-    async def retire(self, lane: str) -> bool:
+    async def retire(self, lane: str) -> None:
         """Retire, or fail."""
         self._shake("retire")
-        return await super().retire(lane)
+        await super().retire(lane)
+
+    async def close(self) -> None:
+        """Close, or fail."""
+        self._shake("close")
 
 
 @pytest.mark.parametrize(
-    "method", ["recover", "take", "append", "settle", "note", "bury", "run", "retire"]
+    "method", ["recover", "take", "append", "settle", "note", "run", "retire", "close"]
 )
 async def test_a_store_that_fails_once_loses_and_repeats_nothing(
     collector: Collector, method: str

@@ -148,10 +148,12 @@ class Unhurried(MemoryStore):
         await super().recover(lane)
         await asyncio.sleep(0)
 
-    async def append(self, lane: str, batch: Batch) -> None:
+    async def append(
+        self, lane: str, batch: Batch, *, age: float = 0.0, letters: Sequence[DeadLetter] = ()
+    ) -> None:
         """Keep a batch."""
         await asyncio.sleep(0)
-        await super().append(lane, batch)
+        await super().append(lane, batch, age=age, letters=letters)
         await asyncio.sleep(0)
 
     async def take(self, lane: str, room: Room) -> list[Lease]:
@@ -161,16 +163,16 @@ class Unhurried(MemoryStore):
         await asyncio.sleep(0)
         return leases
 
-    async def give_back(self, lease: Lease) -> None:
-        """Return a lease."""
+    async def give_back(self, leases: Sequence[Lease]) -> None:
+        """Return leases."""
         await asyncio.sleep(0)
-        await super().give_back(lease)
+        await super().give_back(leases)
         await asyncio.sleep(0)
 
-    async def note(self, lease: Lease) -> None:
+    async def note(self, lease: Lease, letters: Sequence[DeadLetter] = ()) -> None:
         """Write progress."""
         await asyncio.sleep(0)
-        await super().note(lease)
+        await super().note(lease, letters)
         await asyncio.sleep(0)
 
     async def settle(self, lease: Lease, letters: Sequence[DeadLetter]) -> bool:
@@ -195,12 +197,11 @@ class Unhurried(MemoryStore):
         await asyncio.sleep(0)
         return letters
 
-    async def retire(self, lane: str) -> bool:
+    async def retire(self, lane: str) -> None:
         """Forget a lane."""
         await asyncio.sleep(0)
-        outlives = await super().retire(lane)
+        await super().retire(lane)
         await asyncio.sleep(0)
-        return outlives
 
 
 def in_turn(*acts: Act, then: Act = YES) -> Callable[[Asked], Act]:

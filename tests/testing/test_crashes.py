@@ -95,38 +95,35 @@ class Shaky(MemoryStore):
                 self._left -= 1
                 raise OSError("disk")
 
-    async def append(self, lane: str, batch: Batch) -> None:
+    async def append(
+        self, lane: str, batch: Batch, *, age: float = 0.0, letters: Sequence[DeadLetter] = ()
+    ) -> None:
         """Append, or fail."""
         self._shake("append")
-        await super().append(lane, batch)
+        await super().append(lane, batch, age=age, letters=letters)
 
     async def take(self, lane: str, room: Room) -> list[Lease]:
         """Take, or fail."""
         self._shake("take")
         return await super().take(lane, room)
 
-    async def give_back(self, lease: Lease) -> None:
+    async def give_back(self, leases: Sequence[Lease]) -> None:
         """Give back, or fail."""
         self._shake("give_back")
-        await super().give_back(lease)
+        await super().give_back(leases)
 
-    async def note(self, lease: Lease) -> None:
+    async def note(self, lease: Lease, letters: Sequence[DeadLetter] = ()) -> None:
         """Note, or fail."""
         self._shake("note")
-        await super().note(lease)
+        await super().note(lease, letters)
 
     async def settle(self, lease: Lease, letters: Sequence[DeadLetter]) -> bool:
         """Settle, or fail."""
         self._shake("settle")
         return await super().settle(lease, letters)
 
-    async def bury(self, letters: Sequence[DeadLetter]) -> None:
-        """Bury, or fail."""
-        self._shake("bury")
-        await super().bury(letters)
 
-
-@pytest.mark.parametrize("method", ["settle", "note", "bury", "give_back"])
+@pytest.mark.parametrize("method", ["settle", "note", "give_back"])
 async def test_a_verdict_is_written_until_the_store_has_it_and_not_asked_for_again(
     caplog: pytest.LogCaptureFixture, method: str
 ) -> None:
