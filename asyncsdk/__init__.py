@@ -30,7 +30,7 @@ from asyncsdk.messages import Event, Message
 from asyncsdk.options import Delivery
 from asyncsdk.receipts import FlushResult, LaneStatistics, Outcome, Receipt, State, Statistics
 from asyncsdk.seams import DeadLetter
-from asyncsdk.stores import MemoryStore
+from asyncsdk.stores import MemoryStore, SQLiteStore
 from asyncsdk.version import __version__
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ __all__ = [
     "Receipt",
     "RequestTimeoutError",
     "RudderStack",
+    "SQLiteStore",
     "Secret",
     "Segment",
     "State",

@@ -123,6 +123,11 @@ class Fates:
         self.open = 0
         self.tell()
 
+    def keep(self) -> None:
+        """Note that a store that outlives the process has every event that is not settled."""
+        self.rest = STORED
+        self.tell()
+
     def new_round(self) -> None:
         """Note that retries were spent: whoever waits for this round need not wait on."""
         self.rounds += 1
@@ -180,6 +185,10 @@ class Desk(Protocol):
 
     async def wait_delivered(self, places: list[Place], timeout: float | None) -> None:
         """Wait until every place is settled; raise TimeoutError after *timeout* seconds."""
+        ...
+
+    async def wait_stored(self, places: list[Place], timeout: float | None) -> None:
+        """Wait until every place is in a store, or settled; raise TimeoutError likewise."""
         ...
 
     def breathe(self) -> Generator[object, None, None]:
@@ -255,6 +264,29 @@ class Receipt(Struct, frozen=True, eq=False, weakref=True):
             ConfigurationError: Called on another event loop than the client's.
         """
         await self._desk.wait_delivered(self._places, timeout)
+        return self._outcome()
+
+    async def stored(self, timeout: float | None = None) -> Outcome:
+        """Wait until the event is in the client's store everywhere, or settled; return how it is.
+
+        From then on it outlives what the store's `durability` says. Seals the open chunk, as
+        `delivered` does. A store that survives nothing never says so: then this waits for the end.
+
+        Args:
+            timeout: Seconds to wait; None waits as long as it takes.
+
+        Returns:
+            The outcome; with several destinations, the one that fared worst so far.
+
+        Raises:
+            DeliveryError: A destination rejected it, gave it up, or it was dropped.
+            TimeoutError: Neither stored nor settled within *timeout*; the event stays queued.
+            ConfigurationError: Called on another event loop than the client's.
+        """
+        await self._desk.wait_stored(self._places, timeout)
+        return self._outcome()
+
+    def _outcome(self) -> Outcome:
         looks = [place.look() for place in flat(self._places)]
         for outcome in looks:
             if outcome.error is not None:
@@ -290,7 +322,7 @@ class LaneStatistics(Struct, frozen=True, kw_only=True):
 
     Attributes:
         accepted: Events taken from calls that returned a receipt.
-        taken: Events leased here from a store that is shared.
+        taken: Events leased here that another process stored, or an earlier one.
         delivered: The server has them.
         rejected: The server's final no.
         dead: Attempts or age ended.
@@ -312,6 +344,8 @@ class LaneStatistics(Struct, frozen=True, kw_only=True):
         flag_failures: Questions about feature flags, or for their definitions, that failed.
         flags_age: Seconds since the flag definitions in use were known to be the server's; None
             without any.
+        in_store: Events in a store that outlives the process, whoever stored them; those that are
+            leased among them.
     """
 
     accepted: int = 0
@@ -336,6 +370,7 @@ class LaneStatistics(Struct, frozen=True, kw_only=True):
     stopped: str = ""
     flag_failures: int = 0
     flags_age: float | None = None
+    in_store: int = 0
 
 
 class Statistics(LaneStatistics, frozen=True, kw_only=True):
@@ -343,9 +378,11 @@ class Statistics(LaneStatistics, frozen=True, kw_only=True):
 
     Attributes:
         destinations: The same counters, per destination.
+        unclaimed: Events that the store keeps for names that no destination here has, by name.
     """
 
     destinations: Mapping[str, LaneStatistics] = {}
+    unclaimed: Mapping[str, int] = {}
 
 
 class FlushResult(Struct, frozen=True, kw_only=True):
@@ -429,7 +466,7 @@ class Ledger:
             self._dropped[outcome.reason] = self._dropped.get(outcome.reason, 0) + count
 
     def view(
-        self, *, pending: int, queue_bytes: int, paused: float, stopped: str
+        self, *, pending: int, queue_bytes: int, paused: float, stopped: str, in_store: int = 0
     ) -> LaneStatistics:
         """Return the counters with the gauges that the lane knows."""
         with self._door:
@@ -461,13 +498,17 @@ class Ledger:
             queue_bytes=queue_bytes,
             paused=paused,
             stopped=stopped,
+            in_store=in_store,
         )
 
 
 def add_up(
-    lanes: Mapping[str, LaneStatistics], *, past: LaneStatistics | None = None
+    lanes: Mapping[str, LaneStatistics],
+    *,
+    past: LaneStatistics | None = None,
+    unclaimed: Mapping[str, int] | None = None,
 ) -> Statistics:
-    """Return the sum over *lanes* and what is *past*, with the lanes themselves."""
+    """Return the sum over *lanes* and what is *past*, with the lanes and what is *unclaimed*."""
     total: dict[str, int] = {}
     reasons: dict[str, int] = {}
     for lane in (*lanes.values(), *([past] if past is not None else [])):
@@ -484,6 +525,7 @@ def add_up(
             (one.flags_age for one in lanes.values() if one.flags_age is not None), default=None
         ),
         destinations=lanes,
+        unclaimed=unclaimed or {},
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from types import TracebackType
@@ -87,7 +87,7 @@ class AsyncAnalytics(Saying):
                 deliver=settings.deliver,
             )
 
-        self._house = House(make, destinations)
+        self._house = House(make, destinations, settings.store)
         runner = Runner(self._house, settings, transport, reporter)
         shared = Shared(settings, outside, reporter)
         super().__init__(shared, self._house.own, runner)

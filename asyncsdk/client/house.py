@@ -8,12 +8,12 @@ said to it for a while and nothing waits; what it counted stays in the sum.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from asyncsdk.delivery.lane import Lane
 from asyncsdk.errors import ConfigurationError
 from asyncsdk.receipts import LaneStatistics, Statistics, add_up
-from asyncsdk.seams import Destination
+from asyncsdk.seams import Destination, Store
 
 
 def check_shape(destination: object) -> None:
@@ -36,12 +36,17 @@ class House:
     Args:
         make: Makes the lane of a destination.
         destinations: Those whose lanes last as long as the client.
+        store: Theirs.
     """
 
     def __init__(
-        self, make: Callable[[Destination], Lane], destinations: Sequence[Destination]
+        self,
+        make: Callable[[Destination], Lane],
+        destinations: Sequence[Destination],
+        store: Store,
     ) -> None:
         self._make = make
+        self._store = store
         self.look: float = 30.0  # a lane that nobody uses is ended at the second look
         self.own: tuple[Lane, ...] = tuple(make(one) for one in destinations)
         # This is all that changes, under the lock; others see the tuple before or after.
@@ -100,7 +105,7 @@ class House:
             idle = [
                 lane
                 for lane in self._lanes[len(self.own) :]
-                if lane.name not in self._used and not lane.pending
+                if lane.name not in self._used and lane.idle
             ]
             self._used.clear()
             for lane in idle:
@@ -125,4 +130,15 @@ class House:
     def statistics(self) -> Statistics:
         """Return the counters of every lane that is here, and the sum over all there ever were."""
         with self._lock:
-            return add_up({lane.name: lane.view() for lane in self._lanes}, past=self._past)
+            lanes = {lane.name: lane.view() for lane in self._lanes}
+            return add_up(lanes, past=self._past, unclaimed=self._unclaimed(lanes))
+
+    def _unclaimed(self, lanes: Collection[str]) -> dict[str, int]:
+        """Return what the store keeps beyond the process for names that no lane has."""
+        if self._store.durability == "memory":
+            return {}
+        return {
+            name: stock.events
+            for name, stock in self._store.stock().items()
+            if stock.events and name not in lanes
+        }

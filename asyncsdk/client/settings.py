@@ -136,10 +136,10 @@ def read(options: Mapping[str, Any]) -> Settings:
     if own.get("store") is None:
         own["store"] = MemoryStore()
     settings = Settings(delivery=lanes, **own)
-    if not settings.deliver and isinstance(settings.store, MemoryStore):
+    if not settings.deliver and settings.store.durability == "memory":
         raise ConfigurationError(
-            "deliver=False: needs a store that others read; with MemoryStore nothing would ever "
-            "be sent"
+            "deliver=False: needs a store that others read; with "
+            f"{type(settings.store).__name__} nothing would ever be sent"
         )
     return settings
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from asyncsdk.client.running import Runner, running_loop
 from asyncsdk.delivery.lane import Lane
@@ -29,8 +29,17 @@ class Desk:
             TimeoutError: Not within *timeout* seconds; the event stays queued.
             ConfigurationError: The client is running on another loop.
         """
+        await self._until(_settled, places, timeout)
+
+    async def wait_stored(self, places: list[Place], timeout: float | None) -> None:
+        """Wait until every place is in a store, or settled; otherwise as `wait_delivered`."""
+        await self._until(_safe, places, timeout)
+
+    async def _until(
+        self, enough: Callable[[Place], bool], places: list[Place], timeout: float | None
+    ) -> None:
         async with asyncio.timeout(timeout):
-            while open_places := [place for place in flat(places) if not _settled(place)]:
+            while open_places := [place for place in flat(places) if not enough(place)]:
                 run = self._runner.start()
                 for lane in self._lanes:
                     lane.door.drain()
@@ -39,7 +48,7 @@ class Desk:
                     # Left while this run was ending: the next one takes it, or it is dropped.
                     await run.wait()
                 for place in open_places:
-                    await self._wait(place)
+                    await self._wait(place, enough)
 
     def _crowded(self) -> bool:
         """Whether a producer should wait; not for a lane that may stand still for hours."""
@@ -62,8 +71,8 @@ class Desk:
                 door.urge()
             yield from asyncio.sleep(_CROWDED_LOOK).__await__()
 
-    async def _wait(self, place: Place) -> None:
-        """Wait until *place* is settled, or was given to its lane's door."""
+    async def _wait(self, place: Place, enough: Callable[[Place], bool]) -> None:
+        """Wait until it is *enough* for *place*, or it was given to its lane's door."""
         lane = next(lane for lane in self._lanes if lane.name == place.lane)
         while place.outcome is AWAITS_CONSENT and place.fates is None:
             await lane.waiting_room.changed.wait(_HELD_LOOK)
@@ -71,11 +80,19 @@ class Desk:
         while place.outcome is AWAITS_FLAGS and place.fates is None:
             await lane.deferred.changed.wait(_HELD_LOOK)
         lane.door.seal()  # what waited before the door came in after the others
-        while place.fates is not None and not _settled(place):
+        while place.fates is not None and not enough(place):
             await place.fates.moved()
 
 
 def _settled(place: Place) -> bool:
+    """Say whether nothing more becomes of *place* here: what is stored may be delivered yet."""
+    state = place.look().state
+    if state is State.STORED:
+        return place.fates is None or not place.fates.open
+    return state is not State.PENDING
+
+
+def _safe(place: Place) -> bool:
     return place.look().state is not State.PENDING
 
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import Struct
 
 from asyncsdk.delivery.parcels import Parcel, Part, without
+from asyncsdk.errors import StoreError
 from asyncsdk.receipts import Outcome
-from asyncsdk.seams import DeadLetter
+from asyncsdk.seams import DeadLetter, Lease
 
 if TYPE_CHECKING:
     from asyncsdk.delivery.lane import Lane
@@ -83,6 +84,13 @@ class Closer:
         if closing in self._open:
             del self._open[closing]
             lane.custody.settle(part.lease.batch, part.start, part.stop, closing.outcome)
+            lane.moved()
+
+
+async def give_back(lane: Lane, leases: Sequence[Lease]) -> None:
+    """Return *leases* to the front, in order."""
+    await insist(lane, partial(lane.store.give_back, leases))
+    lane.custody.give_back(leases)
 
 
 async def insist(lane: Lane, write: Callable[[], Awaitable[T]]) -> T:
@@ -93,6 +101,11 @@ async def insist(lane: Lane, write: Callable[[], Awaitable[T]]) -> T:
         except Exception as error:  # noqa: BLE001 - a store may fail in any way
             lane.reporter.say(
                 f"store {lane.name}",
-                f"{lane.name}: the store failed ({type(error).__name__}); trying again",
+                f"{lane.name}: the store failed ({_kind(error)}); trying again",
             )
             await asyncio.sleep(_STORE_PAUSE)
+
+
+def _kind(error: Exception) -> str:
+    """Return what may be told of *error*: a foreign one's text may say anything."""
+    return str(error) if isinstance(error, StoreError) else type(error).__name__

@@ -316,7 +316,19 @@ class Run:
         waiting = group.create_task(ready.wait(), name="asyncsdk store ready")
         await asyncio.wait({store, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
+        self._tell_unclaimed()
         return store
+
+    def _tell_unclaimed(self) -> None:
+        """Say what the store keeps for names that no lane has: it stays there."""
+        names = {lane.name for lane in self._lanes}
+        for name, stock in self._store.stock().items():
+            if name not in names and stock.batches:
+                self._reporter.say(
+                    f"unclaimed {name}",
+                    f"the store keeps {stock.events} events for {name!r}, a destination that this "
+                    "client does not have; they stay there",
+                )
 
     def _wait_for_news(self, group: asyncio.TaskGroup) -> asyncio.Task[object]:
         if not self._asked_to_end.is_set():
@@ -371,6 +383,8 @@ class Run:
         with _at_most(_CLOSING):
             for lane in self._lanes:
                 await lane.closer.finish(lane)
+                if lane.durable:
+                    await lane.writer.finish(lane)
         waste = [lane.door.queue for lane in self._lanes]
         self._count_the_rest()
         with _at_most(_CLOSING):

@@ -17,32 +17,32 @@ import logging
 import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import structs
 
-from asyncsdk.backlog import Chunk
-from asyncsdk.batching import count_fitting, gathering, room_for
+from asyncsdk.batching import room_for
 from asyncsdk.delivery.closing import Closer
 from asyncsdk.delivery.custody import Custody, derive_key
 from asyncsdk.delivery.layby import Layby
 from asyncsdk.delivery.packing import Packer
 from asyncsdk.delivery.parcels import Parcel
 from asyncsdk.delivery.sending import error_of, send_for_ever, short
+from asyncsdk.delivery.writing import Writer
 from asyncsdk.errors import DeliveryError
 from asyncsdk.holding import ConsentRoom, Deferred, Held, Waiting, WaitingRoom
 from asyncsdk.intake import Budget, Door
 from asyncsdk.options import LaneOptions
 from asyncsdk.outside import Bell, Outside
-from asyncsdk.receipts import PENDING, STORED, Fates, LaneStatistics, Ledger, dropped
+from asyncsdk.receipts import PENDING, Fates, LaneStatistics, Ledger, dropped
 from asyncsdk.reporting import Reporter
 from asyncsdk.retrying import Move, Pace, Range
 from asyncsdk.seams import (
-    Batch,
     DeadLetter,
     Destination,
     Encoded,
     Fate,
+    Lease,
     Room,
     Store,
     Transport,
@@ -51,6 +51,14 @@ from asyncsdk.seams import (
 
 #: Seconds before a lane that crashed is started again.
 _AFTER_CRASH = 1.0
+
+
+class Mark(NamedTuple):
+    """What a flush waits for: all that was accepted before it."""
+
+    waiting: list[tuple[Fates, int]]  # not in a store that outlives us, with their rounds
+    last: int  # the number of the batch that was formed last
+    rounds: int  # of the lane, spent before
 
 
 class Lane:
@@ -68,7 +76,8 @@ class Lane:
         budget: Budget,
         deliver: bool = True,
     ) -> None:
-        self._deliver = deliver
+        self.delivers: bool = deliver
+        self.durable: bool = store.durability != "memory"
         self.destination: Destination = destination
         self.options: LaneOptions = options
         self.name: str = destination.name
@@ -94,6 +103,7 @@ class Lane:
         self.door: Door = Door(self.options, self.rooms, self._budget, self._evicted)
         self.ledger: Ledger = self.door.ledger
         self.custody: Custody = Custody(self.door)
+        self.writer: Writer = Writer()
         self.closer: Closer = Closer()
         self.layby: Layby = Layby()
         bounds: dict[str, Any] = {
@@ -114,9 +124,7 @@ class Lane:
         self.packer: Packer = Packer()
         self._in_flight = 0
         self._line: deque[object] = deque()  # who waits for a turn
-        self._formed_at = -math.inf  # when the last batch was, on the loop's clock
-        self._next: Chunk | None = None  # taken from the queue, did not fit into the last batch
-        self._forming: Batch | None = None  # formed, not yet known to be in the store
+        self._rounds = 0  # how often a round of retries was spent
         self._moved = Bell()  # something was settled, failed, or may go on
 
     def use_no_threads(self) -> None:
@@ -145,6 +153,7 @@ class Lane:
                 await self.closer.finish(self)
                 self.layby.clear()
                 await self.store.recover(self.name)
+                self.custody.give_all_back()
                 async with asyncio.TaskGroup() as group:
                     await self._run_tasks(group)
             except Exception as error:  # noqa: BLE001 - a crash here must never reach the host
@@ -154,8 +163,8 @@ class Lane:
     async def _run_tasks(self, group: asyncio.TaskGroup) -> None:
         """Write and send until one of the tasks ends, which none does by itself."""
         name = f"asyncsdk {self.name}"
-        senders = self.options.concurrency if self._deliver else 0
-        tasks = [group.create_task(self._write(), name=f"{name} write")]
+        senders = self.options.concurrency if self.delivers else 0
+        tasks = [group.create_task(self.writer.run(self), name=f"{name} write")]
         tasks += [
             group.create_task(send_for_ever(self), name=f"{name} send {number}")
             for number in range(senders)
@@ -178,73 +187,24 @@ class Lane:
         )
         self.failed(DeliveryError(f"{self.name}: delivery crashed ({type(inner).__name__})"))
 
-    async def _write(self) -> None:
-        """Form batches of what waits, and hand them to the store."""
-        while True:
-            if self._forming is None:
-                if self._next is None:
-                    self._next = await self.door.queue.get()
-                await self._gather(self._next)
-                await self._unfold(self._next)
-                self._forming = self._form()
-            batch = self._forming
-            if self.custody.holds(batch.key):  # else it was delivered before we were interrupted
-                custody, key = self.custody, batch.key
-                age, letters = custody.age_of(key, self.now), custody.letters_of(key)
-                await self.store.append(self.name, batch, age=age, letters=letters)
-            self._forming = None
-            if not self._deliver:
-                self.custody.settle(batch, 0, len(batch.events), STORED)
-                self.custody.forget(batch.key)
-
-    async def _gather(self, first: Chunk) -> None:
-        """Let more come after *first* if a batch was formed just now, and nobody is in a hurry.
-
-        A request costs as much as fifty events do: of what comes in a fifth of a second, one is enough.
-        """
-        door, room = self.door, self.rooms[first.route]
-        while not (self.finishing or door.queue.urgent or door.is_plenty(room, also=first)):
-            left = self._formed_at + gathering(self.options) - self.now
-            if left <= 0:
-                return
-            await door.haste.wait(left)
-
-    async def _unfold(self, first: Chunk) -> None:
-        """Unfold what the next batch may hold, a stretch in each step of the loop.
-
-        All of it stays where it is: whoever is cancelled here has nothing in hand.
-        """
-        for chunk in (first, *self.door.queue.ahead(self.room.bytes)):
-            while chunk.unfold_last():  # noqa: ASYNC110 - it is work, not waiting
-                await asyncio.sleep(0)
-
-    def _form(self) -> Batch:
-        """Form one batch of as many waiting chunks as fit together."""
-        assert self._next is not None  # noqa: S101 - _write has seen to it
-        chunks = [self._next]
-        self._next = None
-        self._formed_at = self.now
-        queue = self.door.queue
-        room = self.rooms[chunks[0].route]
-        events, size = chunks[0].fates.size, chunks[0].size
-        while not queue.empty() and not chunks[0].key:
-            chunk = queue.get_nowait()
-            events += chunk.fates.size
-            size += chunk.size
-            apart = chunk.route != chunks[0].route or bool(chunk.key)
-            if apart or count_fitting(((0, 0), (events, size)), room) < 2:
-                self._next = chunk
-                break
-            chunks.append(chunk)
-        key = chunks[0].key or self.outside.new_key()
-        return self.custody.form(chunks, key, formed=self.outside.now())
-
     # What the send tasks ask and tell.
 
     @property
     def now(self) -> float:
         """Seconds on the running loop's clock."""
         return asyncio.get_running_loop().time()
+
+    async def take(self, room: Room) -> list[Lease]:
+        """Lease what fits *room*; wait for it."""
+        leases = await self.store.take(self.name, room)
+        if self.durable:
+            for lease in leases:
+                self.custody.lease(lease, self.now)
+        return leases
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until something is settled, or may go on; *seconds* at the most."""
+        await self._moved.wait(seconds)
 
     async def turn(self) -> float:
         """Wait until a request may go out, and take that right; return when.
@@ -355,14 +315,14 @@ class Lane:
         )
         # Whoever flushes need not wait for a lane that stands still.
         self._moved.ring()
-        for fates in list(self.door.unsettled):
-            fates.tell()
 
     def rest(self) -> None:
         """Rest for `retry_cap` after a round of retries was spent; nobody need wait so long."""
         self.pace = self.pace.resting(self.now, self.options.retry_cap)
-        for fates in list(self.door.unsettled):
+        self._rounds += 1
+        for fates in (*self.door.unsettled, *self.custody.kept_fates()):
             fates.new_round()
+        self._moved.ring()
 
     def hurry(self) -> None:
         """Cut a pause of our own short: what it was for is not what comes next."""
@@ -390,7 +350,7 @@ class Lane:
 
     # What the client asks.
 
-    def mark(self) -> list[tuple[Fates, int]]:
+    def mark(self) -> Mark:
         """Seal the open chunk; return what is unsettled now, with its round of retries.
 
         The round of what gave way is spent: nobody need wait for its next one.
@@ -398,13 +358,20 @@ class Lane:
         self.door.drain()
         self.door.urge()
         aside = self.custody.fates_of(self.layby.keys)
-        return [(fates, fates.rounds) for fates in self.door.unsettled if fates not in aside]
+        waiting = [(fates, fates.rounds) for fates in self.door.unsettled if fates not in aside]
+        return Mark(waiting, self.custody.last, self._rounds)
 
-    async def settle_round(self, mark: list[tuple[Fates, int]]) -> None:
+    async def settle_round(self, mark: Mark) -> None:
         """Wait until all of *mark* is settled or its round is spent, or the lane stands still."""
-        for fates, rounds in mark:
+        while self._goes_on_with_kept(mark):
+            await self._moved.wait()
+        for fates, rounds in mark.waiting:
             while fates.open and fates.rounds == rounds and not self.pace.stopped:
-                await fates.moved()
+                await self._moved.wait()
+
+    def _goes_on_with_kept(self, mark: Mark) -> bool:
+        oldest = self.custody.oldest_kept(self.layby.keys)
+        return 0 < oldest <= mark.last and self._rounds == mark.rounds and not self.pace.stopped
 
     async def finish(self, deadline: float) -> None:
         """Deliver everything, until *deadline* on the loop's clock or until it is in vain."""
@@ -417,21 +384,27 @@ class Lane:
         self.layby.hurry()
         self.hurry()
         while self._has_work(deadline) and self.now < deadline:
-            if not self._in_flight and self.pace.hopeless(began=began, deadline=deadline):
+            idle = not self._in_flight and not self._must_store
+            if idle and self.pace.hopeless(began=began, deadline=deadline):
                 return
             await self._moved.wait(deadline - self.now)
 
     def _has_work(self, deadline: float) -> bool:
         """Whether anything can be delivered until *deadline*; what gave way may return later."""
         aside = self.layby.events if self.layby.until >= deadline else 0
-        return self.door.held_events > aside
+        return self.door.held_events > aside or self.custody.stored > 0
+
+    @property
+    def _must_store(self) -> bool:
+        """Whether there are events that a store would keep beyond our end, and has not got."""
+        return self.durable and self.door.held_events > self.custody.leased
 
     def abandon(self, reason: str) -> int:
-        """Drop what is not settled, for *reason*; return how many events.
+        """Drop what is not settled, for *reason*, and in no store; return how many events.
 
         The lane's tasks have ended. What other threads have left meanwhile stays for the next run.
         """
-        self._forming = self._next = None
+        self.writer.clear()
         self.layby.clear()
         self.closer.clear(self)
         self.custody.clear()
@@ -442,6 +415,7 @@ class Lane:
         self._turn_away(self.deferred.take_all(), reason)
         self.waiting_room.changed.ring()
         self.deferred.changed.ring()
+        self._moved.ring()
         return count
 
     def let_in(self, one: Deferred, encoded: Encoded) -> None:
@@ -503,8 +477,18 @@ class Lane:
             + self.deferred.bytes,
             paused=self._pause(),
             stopped=self.pace.stopped,
+            in_store=self._in_store(),
         )
         return structs.replace(view, accepted=view.accepted + uncounted, flags_age=self.flags_age())
+
+    def _in_store(self) -> int:
+        stock = self.store.stock().get(self.name) if self.durable else None
+        return stock.events if stock is not None else 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits here, nor in the store for all that we know."""
+        return not self.pending and not self.custody.stored
 
     @property
     def pending(self) -> int:

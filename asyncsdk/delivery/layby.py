@@ -9,10 +9,9 @@ leased, so a run that ends in between gives nothing away: the next one recovers 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
-from asyncsdk.delivery.closing import insist
+from asyncsdk.delivery.closing import give_back
 from asyncsdk.outside import Bell
 from asyncsdk.seams import Lease
 
@@ -81,4 +80,4 @@ class Layby:
                 await self._changed.wait(pause)
                 continue
             leases, self._leases = self._leases, []
-            await insist(lane, partial(lane.store.give_back, leases))
+            await give_back(lane, leases)

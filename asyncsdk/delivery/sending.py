@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from asyncsdk.delivery.closing import insist
+from asyncsdk.delivery.closing import give_back, insist
 from asyncsdk.delivery.parcels import Parcel, whole, without
 from asyncsdk.errors import (
     DeliveryError,
@@ -67,9 +67,11 @@ class Trip:
 async def send_for_ever(lane: Lane) -> None:
     """Take and deliver, until cancelled."""
     while True:
-        leases = await lane.store.take(lane.name, lane.room)
+        leases = await lane.take(lane.room)
         if lane.layby.rests(leases[0]):
             lane.layby.park(lane, leases)
+        elif leases[0].batch.route not in lane.rooms:
+            await _bury_the_foreign(lane, whole(leases))
         else:
             await _deliver(lane, Trip(leases))
 
@@ -102,6 +104,13 @@ async def _bury_the_old(lane: Lane, trip: Trip, parcel: Parcel) -> bool:
         trip.parcels.appendleft(parcel.slice(rest))
     lane.moved()
     return True
+
+
+async def _bury_the_foreign(lane: Lane, parcel: Parcel) -> None:
+    """Bury what an earlier version stored for a route that is no more; it can be read."""
+    reason = f"this version has no route {parcel.route!r}"
+    await _bury(lane, parcel, Verdict(fate=Fate.AGAIN, reason=reason), parcel.attempts)
+    lane.moved()
 
 
 async def _exchange(lane: Lane, parcel: Parcel) -> Verdict:
@@ -138,6 +147,9 @@ async def _exchange(lane: Lane, parcel: Parcel) -> Verdict:
 async def _act(lane: Lane, trip: Trip, parcel: Parcel, verdict: Verdict, started: float) -> None:
     again = verdict.fate is Fate.AGAIN or Fate.AGAIN in verdict.but.values()
     attempts = parcel.fail() if again else parcel.attempts + 1
+    if again and lane.durable:
+        # The oldest batch speaks for the parcel, which counts by the one that has most.
+        await insist(lane, partial(lane.store.note, parcel.leases[0]))
     step = decide(verdict, parcel.count, attempts=attempts, max_retries=lane.options.max_retries)
     if verdict.fate is Fate.DELIVERED and verdict.reason:
         lane.reporter.say(f"answer {lane.name}", f"{lane.name}: {verdict.reason}")
@@ -332,15 +344,16 @@ async def _put_back(lane: Lane, trip: Trip) -> None:
     back = [lease for lease in trip.leases if lease.progress.open]
     for lease in back:
         lease.progress.attempts = 0
-    await insist(lane, partial(lane.store.give_back, back))
+    await give_back(lane, back)
 
 
 def _step_aside(lane: Lane, trip: Trip) -> None:
     """Let other routes pass, at once, for as long as the lane itself would rest."""
     trip.parcels.clear()
-    for lease in trip.leases:
+    left = [lease for lease in trip.leases if lease.progress.open]
+    for lease in left:
         lease.progress.attempts = 0
-    lane.layby.park(lane, trip.leases, until=lane.now + lane.options.retry_cap)
+    lane.layby.park(lane, left, until=lane.now + lane.options.retry_cap)
     lane.hurry()
 
 

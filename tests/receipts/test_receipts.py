@@ -37,6 +37,9 @@ class Nowhere:
     async def wait_delivered(self, places: list[Place], timeout: float | None) -> None:
         """Return at once."""
 
+    async def wait_stored(self, places: list[Place], timeout: float | None) -> None:
+        """Return at once."""
+
     def breathe(self) -> Generator[object, None, None]:
         """Yield nothing."""
         yield from ()

@@ -18,7 +18,7 @@ Check: TypeAlias = Callable[[Store], Awaitable[None]]
 #: Seconds within which whatever must happen has happened.
 PATIENCE = 10.0
 #: Seconds after which what has not happened will not.
-_MOMENT = 0.1
+_MOMENT = 0.05
 
 LANE = "kit.lane-1"
 OTHER = "kit.lane-2"
