@@ -106,12 +106,22 @@ def open_database(path: Path, *, durability: str, connect: Connect = connect) ->
     try:
         database = connect(path)
         _set_up(database, durability)
+        # A journal that was deleted must not come back with a power cut: SQLite does not see to it.
+        _sync_folder(path.parent)
     except Exception as error:  # noqa: BLE001 - each driver has errors of its own
         if database is not None:
             with suppress(Exception):
                 database.close()
         raise meaning_of(error, path) from None
     return database
+
+
+def _sync_folder(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _set_up(database: Database, durability: str) -> None:

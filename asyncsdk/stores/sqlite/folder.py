@@ -18,11 +18,6 @@ from pathlib import Path
 
 from asyncsdk.errors import StoreAwayError
 
-try:
-    import fcntl
-except ImportError:  # not on this system
-    fcntl = None  # type: ignore[assignment]
-
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NAME = re.compile(r"spool-(\d+)\.db$")
 #: Processes that may share a folder.
@@ -71,8 +66,6 @@ class Folder:
         Raises:
             StoreAwayError: There is none, or no folder.
         """
-        if fcntl is None:
-            raise StoreAwayError("SQLiteStore needs file locks (fcntl), which this system has not")
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             for number in range(_SLOTS):
@@ -105,6 +98,10 @@ class Folder:
 
 def _lock(path: Path) -> Slot | None:
     """Lock the file at *path*; None if somebody has it."""
+    try:
+        import fcntl
+    except ImportError:
+        raise StoreAwayError("SQLiteStore needs fcntl, which this system has not") from None
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     lock = os.open(path.with_suffix(".lock"), flags, 0o600)
     try:
