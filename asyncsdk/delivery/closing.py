@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 #: Seconds between attempts of a store that fails in the middle of settling.
-_STORE_PAUSE = 1.0
+STORE_PAUSE = 1.0
 
 
 class Closing(Struct, frozen=True, eq=False):
@@ -99,13 +99,17 @@ async def insist(lane: Lane, write: Callable[[], Awaitable[T]]) -> T:
         try:
             return await write()
         except Exception as error:  # noqa: BLE001 - a store may fail in any way
-            lane.reporter.say(
-                f"store {lane.name}",
-                f"{lane.name}: the store failed ({_kind(error)}); trying again",
-            )
-            await asyncio.sleep(_STORE_PAUSE)
+            tell_failed(lane, error)
+            await asyncio.sleep(STORE_PAUSE)
 
 
-def _kind(error: Exception) -> str:
+def tell_failed(lane: Lane, error: Exception) -> None:
+    """Say that the store fails; in one line, whatever of it."""
+    lane.reporter.say(
+        f"store {lane.name}", f"{lane.name}: the store failed ({kind_of(error)}); trying again"
+    )
+
+
+def kind_of(error: Exception) -> str:
     """Return what may be told of *error*: a foreign one's text may say anything."""
     return str(error) if isinstance(error, StoreError) else type(error).__name__

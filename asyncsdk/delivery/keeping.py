@@ -23,6 +23,7 @@ from contextlib import AbstractContextManager, suppress
 from typing import Any, Protocol
 
 from asyncsdk.backlog import Backlog
+from asyncsdk.delivery.closing import kind_of
 from asyncsdk.delivery.lane import Lane
 from asyncsdk.outside import beside
 from asyncsdk.reporting import Reporter
@@ -182,6 +183,7 @@ class Run:
             self._on_end(self)
             if not self._over:
                 await self._drain()
+                await self._leave_to_store()
             raise
         except Exception as error:  # noqa: BLE001 - nothing of ours may reach the host
             self._reporter.say(
@@ -196,6 +198,21 @@ class Run:
                 self._let_go()
         if not self._over:
             await self._drop_the_rest()
+
+    async def _leave_to_store(self) -> None:
+        """Let a store that outlives us have what is in hand: nobody may come for it here."""
+        with _at_most(_CLOSING):
+            await self._write_the_rest()
+            await self._store.close()
+        for lane in self._lanes:
+            lane.layby.clear()
+            lane.custody.give_all_back()
+
+    async def _write_the_rest(self) -> None:
+        for lane in self._lanes:
+            await lane.closer.finish(lane)
+            if lane.durable:
+                await lane.writer.finish(lane)
 
     def _let_go(self) -> None:
         """Give the doors back: the next call or start opens another run."""
@@ -341,9 +358,7 @@ class Run:
             try:
                 await self._store.run(ready=ready.set)
             except Exception as error:  # noqa: BLE001 - a store may fail in any way
-                self._reporter.say(
-                    "store", f"the store failed ({type(error).__name__}) and starts again"
-                )
+                self._reporter.say("store", f"the store failed ({kind_of(error)}) and starts again")
             ready.set()
             await asyncio.sleep(_AFTER_FAILURE)
 
@@ -381,10 +396,7 @@ class Run:
 
     async def _drop_the_rest(self) -> None:
         with _at_most(_CLOSING):
-            for lane in self._lanes:
-                await lane.closer.finish(lane)
-                if lane.durable:
-                    await lane.writer.finish(lane)
+            await self._write_the_rest()
         waste = [lane.door.queue for lane in self._lanes]
         self._count_the_rest()
         with _at_most(_CLOSING):

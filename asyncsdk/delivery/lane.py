@@ -17,19 +17,20 @@ import logging
 import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from msgspec import structs
 
 from asyncsdk.batching import room_for
-from asyncsdk.delivery.closing import Closer
+from asyncsdk.delivery.closing import STORE_PAUSE, Closer, insist, tell_failed
 from asyncsdk.delivery.custody import Custody, derive_key
 from asyncsdk.delivery.layby import Layby
 from asyncsdk.delivery.packing import Packer
 from asyncsdk.delivery.parcels import Parcel
 from asyncsdk.delivery.sending import error_of, send_for_ever, short
 from asyncsdk.delivery.writing import Writer
-from asyncsdk.errors import DeliveryError
+from asyncsdk.errors import DeliveryError, StoreError
 from asyncsdk.holding import ConsentRoom, Deferred, Held, Waiting, WaitingRoom
 from asyncsdk.intake import Budget, Door
 from asyncsdk.options import LaneOptions
@@ -152,7 +153,7 @@ class Lane:
                 self._line = deque()
                 await self.closer.finish(self)
                 self.layby.clear()
-                await self.store.recover(self.name)
+                await insist(self, partial(self.store.recover, self.name))
                 self.custody.give_all_back()
                 async with asyncio.TaskGroup() as group:
                     await self._run_tasks(group)
@@ -196,11 +197,19 @@ class Lane:
 
     async def take(self, room: Room) -> list[Lease]:
         """Lease what fits *room*; wait for it."""
-        leases = await self.store.take(self.name, room)
+        leases = await self._take(room)
         if self.durable:
             for lease in leases:
                 self.custody.lease(lease, self.now)
         return leases
+
+    async def _take(self, room: Room) -> list[Lease]:
+        while True:
+            try:
+                return await self.store.take(self.name, room)
+            except StoreError as error:
+                tell_failed(self, error)
+            await asyncio.sleep(STORE_PAUSE)
 
     async def wait(self, seconds: float) -> None:
         """Wait until something is settled, or may go on; *seconds* at the most."""

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import anyio
 
 from asyncsdk.backlog import Chunk
-from asyncsdk.batching import count_fitting, gathering
+from asyncsdk.batching import count_fitting
+from asyncsdk.delivery.closing import tell_failed
 from asyncsdk.delivery.parcels import whole
-from asyncsdk.errors import StoreAwayError, StoreError, StoreFullError
+from asyncsdk.errors import StoreAwayError, StoreFullError
 from asyncsdk.receipts import STORED, dropped
 from asyncsdk.seams import Batch, Lease, Room
 
@@ -125,20 +126,19 @@ async def _append(lane: Lane, batch: Batch) -> None:
         try:
             return await lane.store.append(lane.name, batch, age=age, letters=letters)
         except StoreFullError as error:
-            _tell(lane, "full", error)
+            _tell_full(lane, error)
             if lane.options.overflow == "drop_oldest" and await _drop_oldest(lane):
                 continue
         except StoreAwayError as error:
-            _tell(lane, "away", error)
+            tell_failed(lane, error)
         await lane.wait(_PAUSE)
 
 
-def _tell(lane: Lane, what: str, error: StoreError) -> None:
+def _tell_full(lane: Lane, error: StoreFullError) -> None:
     lane.reporter.say(
-        f"store {what} {lane.name}",
-        f"{lane.name}: the store is {what} ({error}); {lane.door.pending} events wait in memory",
+        f"store full {lane.name}",
+        f"{lane.name}: the store is full ({error}); {lane.door.pending} events wait in memory",
     )
-    lane.reporter.event(f"store_{what}", destination=lane.name, pending=lane.door.pending)
 
 
 async def _drop_oldest(lane: Lane) -> bool:

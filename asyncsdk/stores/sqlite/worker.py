@@ -190,12 +190,21 @@ class Worker:
                 continue
             except DamagedError as error:
                 spool = self._set_aside(slot, error)
-            if self._folder.is_open_to_others:
-                self._reporter.once(
-                    "store folder",
-                    f"{self._folder.path} may be looked into by other users; chmod 700 it",
-                )
+            self._tell_opened(spool)
             return spool
+
+    def _tell_opened(self, spool: Spool) -> None:
+        if self._folder.is_open_to_others:
+            self._reporter.once(
+                "store folder",
+                f"{self._folder.path} may be looked into by other users; chmod 700 it",
+            )
+        aside = sum(one.aside for one in spool.stock().values())
+        if aside:
+            self._reporter.once(
+                f"store aside {spool.path}",
+                f"{spool.path}: {aside} batches cannot be read by this version; they are kept aside",
+            )
 
     def _open_file(self, path: Path) -> Spool:
         database = open_database(path, durability=self._durability, connect=self._connect)
