@@ -126,6 +126,9 @@ def _sync_folder(folder: Path) -> None:
 
 def _set_up(database: Database, durability: str) -> None:
     run = database.run
+    ((form,),) = run("PRAGMA user_version")  # first: a later version's file is not touched
+    if form > FORMAT:
+        raise LaterError("a later version of asyncsdk wrote it")
     run("PRAGMA auto_vacuum = INCREMENTAL")  # counts before the first table only
     run("PRAGMA journal_mode = WAL")
     run(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
@@ -133,9 +136,6 @@ def _set_up(database: Database, durability: str) -> None:
     run(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     run(f"PRAGMA journal_size_limit = {_CHECKPOINT_PAGES * 4096}")
     run("PRAGMA trusted_schema = OFF")
-    ((form,),) = run("PRAGMA user_version")
-    if form > FORMAT:
-        raise LaterError("a later version of asyncsdk wrote it")
     if form == 0:
         run("BEGIN IMMEDIATE")
         for statement in _SCHEMA:

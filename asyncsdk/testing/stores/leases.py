@@ -64,7 +64,7 @@ async def check_recover_wakes(store: Store) -> None:
     taker = asyncio.ensure_future(store.take(LANE, batch_room()))
     await asyncio.sleep(0.05)
     await within(store.recover(LANE), "recover() did not return")
-    await asyncio.wait([taker], timeout=5.0)
+    await asyncio.wait([taker], timeout=2.0)
     woken = taker.done()
     taker.cancel()
     await asyncio.wait([taker])
