@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from asyncsdk.backlog import Chunk
-from asyncsdk.batching import count_fitting
+from asyncsdk.batching import count_fitting, gathering
 from asyncsdk.delivery.closing import tell_failed
 from asyncsdk.delivery.parcels import whole
 from asyncsdk.errors import StoreAwayError, StoreFullError

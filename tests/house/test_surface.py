@@ -8,7 +8,7 @@ import pytest
 
 import asyncsdk
 
-HEAVY = {"aiohttp", "anyio", "isal", "opentelemetry", "redis", "uvloop"}
+HEAVY = {"aiohttp", "anyio", "isal", "opentelemetry", "redis", "sqlite3", "uvloop"}
 #: A millisecond each: loaded by whoever needs them.
 NOT_AT_ONCE = {"dataclasses", "email.utils", "hashlib", "ipaddress", "random", "urllib.parse"}
 
@@ -28,7 +28,7 @@ def test_a_public_name_explains_itself(name: str) -> None:
 
 
 def test_importing_loads_nothing_heavy() -> None:
-    """`import asyncsdk` costs a start-up neither aiohttp nor an optional library."""
+    """`import asyncsdk` costs a start-up neither aiohttp, nor SQLite, nor an optional library."""
     assert not loaded_by("import asyncsdk", after="import sys") & HEAVY
 
 
