@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import math
+import tempfile
 from collections.abc import Awaitable, Iterable
 
-from asyncsdk import AsyncAnalytics, Delivery, RudderStack
+from asyncsdk import AsyncAnalytics, Delivery, MemoryStore, RudderStack, SQLiteStore
 from asyncsdk.client.settings import Options
+from asyncsdk.seams import Store
 from benchmarks.clients.client import drive
 from benchmarks.clients.task import KEY, Task
 from benchmarks.workload import Call
@@ -30,7 +33,17 @@ def unbounded(task: Task) -> Options:
         "max_queue_bytes": _NO_BOUND,
         "max_total_bytes": _NO_BOUND,
         "shutdown_timeout": 600.0,
+        "store": _store(task),
     }
+
+
+def _store(task: Task) -> Store:
+    """Return the store that the task asks for; a folder lasts as long as its store."""
+    if not task.durability:
+        return MemoryStore()
+    folder = tempfile.TemporaryDirectory(prefix="asyncsdk-bench-")
+    atexit.register(folder.cleanup)
+    return SQLiteStore(folder.name, durability=task.durability, max_bytes=_NO_BOUND)
 
 
 class Ours:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -33,6 +34,7 @@ class Task(Struct, frozen=True, kw_only=True):
         quiet: Seconds in which a client can put what it holds in order, where the play waits.
         rate: Calls in a second, where the play has a pace.
         others: Where two more servers are, or nobody, where the play has several destinations.
+        durability: What the client's store survives, where a client has one; empty for its default.
     """
 
     play: str
@@ -49,6 +51,7 @@ class Task(Struct, frozen=True, kw_only=True):
     quiet: float = 0.0
     rate: int = 0
     others: tuple[int, int] = (0, 0)
+    durability: Literal["", "process", "power"] = ""
 
     @property
     def url(self) -> str:

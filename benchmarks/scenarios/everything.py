@@ -11,6 +11,7 @@ from benchmarks.running import Scene
 from benchmarks.scenarios import (
     backlog,
     burst,
+    durable,
     flags,
     hold,
     imports,
@@ -37,6 +38,7 @@ class Results(Struct, frozen=True, kw_only=True):
     several: several.Result | None = None
     flags: flags.Result | None = None
     mapping: mapping.Result | None = None
+    durable: durable.Result | None = None
 
 
 #: The scenarios, in the order in which they are measured and told.
@@ -62,6 +64,7 @@ def measure(scene: Scene, names: Collection[str]) -> Results:
         several=several.measure(scene) if "several" in names else None,
         flags=flags.measure(scene) if "flags" in names else None,
         mapping=mapping.measure(scene) if "mapping" in names else None,
+        durable=durable.measure(scene) if "durable" in names else None,
     )
 
 
@@ -79,6 +82,7 @@ def tables(found: Results) -> list[str]:
         found.several and several.table(found.several),
         found.flags and flags.table(found.flags),
         found.mapping and mapping.table(found.mapping),
+        found.durable and durable.table(found.durable),
     )
     return [text for text in written if text]
 
@@ -97,5 +101,6 @@ def goals(found: Results) -> list[Goal]:
         found.several and several.goals(found.several),
         found.flags and flags.goals(found.flags),
         found.mapping and mapping.goals(found.mapping),
+        found.durable and durable.goals(found.durable),
     )
     return [goal for some in asked if some for goal in some]
