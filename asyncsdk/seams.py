@@ -476,7 +476,10 @@ class Store(Protocol):
         ...
 
     def stock(self) -> Mapping[str, Stock]:
-        """Return what is kept, by lane, as last known; of lanes that nobody has, too."""
+        """Return what is kept, by lane, as last known; of lanes that nobody has, too.
+
+        It may change while it is looked at.
+        """
         ...
 
     def forget(self, lane: str) -> None:

@@ -139,6 +139,6 @@ class House:
             return {}
         return {
             name: stock.events
-            for name, stock in self._store.stock().items()
+            for name, stock in list(self._store.stock().items())
             if stock.events and name not in lanes
         }

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 #: Seconds between attempts of a store that fails in the middle of settling.
 STORE_PAUSE = 1.0
+#: Batches of one parcel that are settled together.
+_AT_ONCE = 50
 
 
 class Closing(Struct, frozen=True, eq=False):
@@ -53,8 +55,21 @@ class Closer:
             closings.append(Closing(part, outcome, letters[:count]))
             letters = letters[count:]
         self._open.update(dict.fromkeys(closings))
-        for closing in closings:
-            await self._write(lane, closing)
+        if not lane.durable:
+            for closing in closings:
+                await self._write(lane, closing)
+            return
+        # Together: a store that writes to a disk or a server then does it in one go.
+        for first in range(0, len(closings), _AT_ONCE):
+            await self._write_together(lane, closings[first : first + _AT_ONCE])
+
+    async def _write_together(self, lane: Lane, closings: Sequence[Closing]) -> None:
+        if len(closings) == 1:
+            await self._write(lane, closings[0])
+            return
+        async with asyncio.TaskGroup() as group:
+            for closing in closings:
+                group.create_task(self._write(lane, closing), name=f"asyncsdk {lane.name} settle")
 
     async def finish(self, lane: Lane) -> None:
         """Write what was interrupted."""

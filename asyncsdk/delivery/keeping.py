@@ -339,7 +339,7 @@ class Run:
     def _tell_unclaimed(self) -> None:
         """Say what the store keeps for names that no lane has: it stays there."""
         names = {lane.name for lane in self._lanes}
-        for name, stock in self._store.stock().items():
+        for name, stock in list(self._store.stock().items()):
             if name not in names and stock.batches:
                 self._reporter.say(
                     f"unclaimed {name}",

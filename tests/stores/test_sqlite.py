@@ -354,3 +354,19 @@ async def test_a_take_that_nobody_waits_for_any_more_takes_nothing(tmp_path: Pat
         assert [lease.batch.key for lease in leases] == ["a"]
         await store.give_back(leases)
     await store.close()
+
+
+async def test_a_store_that_nobody_closed_frees_its_slot(tmp_path: Path) -> None:
+    """An application that drops a client leaves no thread behind, and what it stored is there."""
+    store = SQLiteStore(tmp_path)
+    await fill(store, "a")
+    del store
+    for _ in range(200):
+        other = SQLiteStore(tmp_path)
+        await other.recover(LANE)
+        found = await left(other)
+        await other.close()
+        if found:
+            break
+        await asyncio.sleep(0.01)
+    assert found == ["a"]

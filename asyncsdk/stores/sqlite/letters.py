@@ -30,16 +30,19 @@ class Letters:
         # This is all that changes.
         self.exhumed: set[bytes] = set()  # marks of those that are in somebody's hands
         self.counts: Counter[str] = Counter()  # by lane
+        self.changed: set[str] = set()  # lanes of which letters came or went
         self._bytes = 0
 
     def load(self) -> None:
         """Count what is there."""
+        self.changed.update(self.counts)
         self.counts.clear()
         self._bytes = 0
         for lane, count, size in self._run(
             "SELECT lane, COUNT(*), SUM(LENGTH(body)) FROM letter GROUP BY lane"
         ):
             self.counts[lane] = count
+            self.changed.add(lane)
             self._bytes += size
 
     def keep(self, letters: Sequence[DeadLetter]) -> None:
@@ -55,6 +58,7 @@ class Letters:
             )
             if self._run("SELECT changes()")[0][0]:
                 self.counts[letter.destination] += 1
+                self.changed.add(letter.destination)
                 self._bytes += len(body)
         while self.counts.total() > self._most or self._bytes > self._most_bytes:
             self._drop(
@@ -74,6 +78,7 @@ class Letters:
             self._run("DELETE FROM letter WHERE id = ?", number)
             self.exhumed.discard(mark)
             self.counts[lane] -= 1
+            self.changed.add(lane)
             self._bytes -= size
 
     def last(self) -> int:

@@ -31,6 +31,8 @@ _ROW = 300
 #: In the place of a codec: of a row whose events are not what was written.
 DAMAGED = -1
 
+_NOTHING = Stock()
+
 Step = Callable[["Spool"], T]
 
 
@@ -83,6 +85,7 @@ class Spool:
         # This is all that changes.
         self._tallies: dict[str, Tally] = {}
         self._leased: dict[tuple[str, str], int] = {}  # lane and key, and the row's number
+        self._changed: set[str] = set()  # lanes of which something was written
         self._front: dict[str, int] = {}  # all of a lane up to this number is leased, or gone
         self._undo: list[Callable[[], object]] = []  # of what the open transaction changed here
         self.dirty = False  # whether anything was written since the last look
@@ -101,6 +104,7 @@ class Spool:
 
     def _load(self) -> None:
         """Count what is there."""
+        self._changed.update(self._tallies)
         self._tallies.clear()
         for lane, codec, count, pending, size in self._run(
             "SELECT lane, codec, COUNT(*), SUM(pending), SUM(size) FROM batch GROUP BY lane, codec"
@@ -114,23 +118,31 @@ class Spool:
         self.letters.load()
 
     def _tally(self, lane: str) -> Tally:
+        self._changed.add(lane)
         return self._tallies.setdefault(lane, Tally())
 
-    def stock(self) -> dict[str, Stock]:
-        """Return what is kept, by lane."""
-        counts = self.letters.counts
-        found: dict[str, Stock] = {}
-        for lane in {*self._tallies, *counts}:
+    def tell_stock(self, known: dict[str, Stock]) -> None:
+        """Write into *known*, by lane, what has changed since the last time."""
+        changed, self._changed = self._changed, set()
+        for lane in changed | self.letters.changed:
             tally = self._tally(lane)
-            if tally.batches or tally.aside or counts[lane]:
-                found[lane] = Stock(
-                    batches=tally.batches,
-                    events=tally.events,
-                    bytes=tally.size,
-                    letters=counts[lane],
-                    aside=tally.aside,
-                )
-        return found
+            stock = Stock(
+                batches=tally.batches,
+                events=tally.events,
+                bytes=tally.size,
+                letters=self.letters.counts[lane],
+                aside=tally.aside,
+            )
+            if stock == _NOTHING:
+                known.pop(lane, None)
+            else:
+                known[lane] = stock
+        self.letters.changed.clear()
+
+    @property
+    def aside(self) -> int:
+        """How many batches cannot be read by this version."""
+        return sum(tally.aside for tally in self._tallies.values())
 
     # Transactions.
 

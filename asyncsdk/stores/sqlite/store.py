@@ -45,7 +45,8 @@ class SQLiteStore:
 
     Several processes may share a folder: each has a file of its own, and takes over what processes
     that died have left. Files are readable by their owner only, and hold no keys. A local disk is
-    needed, not a network file system.
+    needed, not a network file system. A store is one client's; another client has another one, on
+    the same folder if you like.
 
     Args:
         folder: Where the files are; it is made if it is missing.
@@ -231,6 +232,12 @@ class SQLiteStore:
         ended = asyncio.get_running_loop().create_future()
         worker.stop(ended)
         await ended
+
+    def __del__(self) -> None:
+        """Free the slot of a store that nobody closed: what is in the file waits for the next one."""
+        worker = getattr(self, "_worker", None)  # the constructor may have raised
+        if worker is not None and self._pid == os.getpid():
+            worker.stop()
 
     # The worker.
 

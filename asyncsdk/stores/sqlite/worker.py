@@ -84,7 +84,7 @@ class Worker:
         else:
             self._threadless = self._do(self._threadless, [job])
 
-    def stop(self, ended: asyncio.Future[None]) -> None:
+    def stop(self, ended: asyncio.Future[None] | None = None) -> None:
         """End the thread, once every job is done; *ended* is told when all is closed."""
         self._ended = ended
         self._jobs.put(None)
@@ -146,7 +146,7 @@ class Worker:
         except StoreError as error:
             results = [error] * len(jobs)
         if spool is not None:
-            self.stock = spool.stock()
+            spool.tell_stock(self.stock)
             self._tell_damaged(spool)
         _post(jobs, results)
         return spool
@@ -199,11 +199,10 @@ class Worker:
                 "store folder",
                 f"{self._folder.path} may be looked into by other users; chmod 700 it",
             )
-        aside = sum(one.aside for one in spool.stock().values())
-        if aside:
+        if spool.aside:
             self._reporter.once(
                 f"store aside {spool.path}",
-                f"{spool.path}: {aside} batches cannot be read by this version; they are kept aside",
+                f"{spool.path}: {spool.aside} batches cannot be read by this version; they are kept aside",
             )
 
     def _open_file(self, path: Path) -> Spool:
@@ -235,6 +234,7 @@ class Worker:
             if spool is not None:
                 _close(spool)
             assert self._slot is not None  # noqa: S101 - a file was open in it
+            self.stock.clear()
             spool = self._set_aside(self._slot, error)
             spool.lease_again(leased)
             return spool, self._transact(spool, jobs)

@@ -1,10 +1,11 @@
 """A host at 2,000 events a second that measures what asyncsdk takes of its loop.
 
-    python steps.py URL COUNT [zlib] [burdened]
+    python steps.py URL COUNT [zlib] [burdened] [stored]
 
 Makes COUNT calls, of events up to 32 KB, and writes ``halfway`` when half of them are made, so that
 somebody may end the server; then what it measured, as one line of JSON. With ``zlib`` as if isal
-was not installed; with ``burdened`` every body is packed in the loop, whatever its size.
+was not installed; with ``burdened`` every body is packed in the loop, whatever its size; with
+``stored`` batches are written to a folder of its own.
 
 A step is one callback of the loop, and what counts is the time of the thread, not of the clock:
 other programs of this machine take no part in it.
@@ -18,6 +19,7 @@ import logging
 import math
 import random
 import sys
+import tempfile
 import time
 from array import array
 from asyncio.events import Handle
@@ -30,7 +32,14 @@ url, COUNT, *words = sys.argv[1:]
 if "zlib" in words:
     sys.modules["isal"] = None  # type: ignore[assignment]
 
-from asyncsdk import AsyncAnalytics, RudderStack, Segment, Statistics  # noqa: E402
+from asyncsdk import (  # noqa: E402
+    AsyncAnalytics,
+    MemoryStore,
+    RudderStack,
+    Segment,
+    SQLiteStore,
+    Statistics,
+)
 from asyncsdk.wire import gzip  # noqa: E402
 
 if "burdened" in words:
@@ -117,6 +126,8 @@ async def main() -> Statistics:
     importlib.import_module("aiohttp")
     gc.collect()
     gc.freeze()
+    folder = tempfile.TemporaryDirectory()
+    store = SQLiteStore(folder.name) if "stored" in words else MemoryStore()
     async with AsyncAnalytics(
         *destinations,
         flush_interval=0.2,
@@ -125,8 +136,10 @@ async def main() -> Statistics:
         max_retries=20,
         timeout=0.3,
         shutdown_timeout=1.0,
+        store=store,
     ) as client:
         await host(client, properties)
+    folder.cleanup()
     return client.statistics()
 
 
@@ -163,6 +176,6 @@ if __name__ == "__main__":
         "delivered": counts.delivered,
         "failures": counts.failures,
         "dead": counts.dead,
-        "dropped": counts.dropped,
+        "left": counts.dropped + counts.stored,
     }
     say(json.dumps(found))
