@@ -96,6 +96,15 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def crashes(session: nox.Session) -> None:
+    """Kill a process and cut its power, hundreds of times; not part of the default run."""
+    install(session, "tests", also=PACKAGE)
+    for durability in ("process", "power"):
+        session.run("python", "-m", "tests.stores.killing", "--durability", durability)
+        session.run("python", "-m", "tests.stores.cutting", "--durability", durability)
+
+
+@nox.session
 def peers(session: nox.Session) -> None:
     """Compare what becomes of events with five clients; not part of the default run.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from asyncsdk.seams import Room, Store
+from asyncsdk.testing.stores import subject
 from asyncsdk.testing.stores.subject import (
     LANE,
     Check,
@@ -64,7 +65,7 @@ async def check_recover_wakes(store: Store) -> None:
     taker = asyncio.ensure_future(store.take(LANE, batch_room()))
     await asyncio.sleep(0.05)
     await within(store.recover(LANE), "recover() did not return")
-    await asyncio.wait([taker], timeout=2.0)
+    await asyncio.wait([taker], timeout=20 * subject.MOMENT)
     woken = taker.done()
     taker.cancel()
     await asyncio.wait([taker])

@@ -18,7 +18,7 @@ Check: TypeAlias = Callable[[Store], Awaitable[None]]
 #: Seconds within which whatever must happen has happened.
 PATIENCE = 10.0
 #: Seconds after which what has not happened will not.
-_MOMENT = 0.05
+MOMENT = 0.05
 
 LANE = "kit.lane-1"
 OTHER = "kit.lane-2"
@@ -87,7 +87,7 @@ async def within(work: Coroutine[Any, Any, T], words: str) -> T:
 async def waits(work: Coroutine[Any, Any, object]) -> bool:
     """Say whether *work* waits for something that does not come; it is cancelled then."""
     task = asyncio.ensure_future(work)
-    await asyncio.wait([task], timeout=_MOMENT)
+    await asyncio.wait([task], timeout=MOMENT)
     waiting = not task.done()
     task.cancel()
     await asyncio.wait([task])
