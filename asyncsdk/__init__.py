@@ -8,7 +8,7 @@ One call, every system, in the background, without blocking the loop and without
 
 from typing import TYPE_CHECKING
 
-from asyncsdk import destinations
+from asyncsdk import destinations, stores
 from asyncsdk.client import AsyncAnalytics
 from asyncsdk.destinations.secrets import Secret
 from asyncsdk.errors import (
@@ -30,21 +30,23 @@ from asyncsdk.messages import Event, Message
 from asyncsdk.options import Delivery
 from asyncsdk.receipts import FlushResult, LaneStatistics, Outcome, Receipt, State, Statistics
 from asyncsdk.seams import DeadLetter
-from asyncsdk.stores import MemoryStore, SQLiteStore
+from asyncsdk.stores import MemoryStore
 from asyncsdk.version import __version__
 
 if TYPE_CHECKING:
     from asyncsdk.destinations import GetFluxly, Inslytic, PostHog, RudderStack, Segment
+    from asyncsdk.stores import SQLiteStore
 else:
 
     def __getattr__(name: str) -> type:
-        """Load a destination with the first use of its name."""
-        if name in destinations.SYSTEMS:
-            return getattr(destinations, name)
+        """Load a destination, or a store, with the first use of its name."""
+        for room, names in ((destinations, destinations.SYSTEMS), (stores, stores.LATER)):
+            if name in names:
+                return getattr(room, name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), *destinations.SYSTEMS})
+        return sorted({*globals(), *destinations.SYSTEMS, *stores.LATER})
 
 
 __all__ = [

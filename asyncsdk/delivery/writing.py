@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING
-
-import anyio
 
 from asyncsdk.backlog import Chunk
 from asyncsdk.batching import count_fitting, gathering
@@ -147,8 +146,9 @@ async def _drop_oldest(lane: Lane) -> bool:
     if stock is None or stock.batches <= lane.custody.leased_batches:
         return False
     leases: list[Lease] = []
-    with anyio.move_on_after(_GIVES):
-        leases = await lane.take(_OLDEST)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_GIVES):
+            leases = await lane.take(_OLDEST)
     if leases:
         parcel = whole(leases)
         await lane.closer.close(lane, parcel, dropped("queue_full"), ())

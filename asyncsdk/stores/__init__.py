@@ -1,6 +1,26 @@
 """Stores: where batches wait until they are settled, one module each."""
 
+from typing import TYPE_CHECKING
+
 from asyncsdk.stores.memory import MemoryStore
-from asyncsdk.stores.sqlite import SQLiteStore
+
+if TYPE_CHECKING:
+    from asyncsdk.stores.sqlite import SQLiteStore
+else:
+
+    def __getattr__(name: str) -> type:
+        """Load a store with the first use of its name: most clients need the one in memory."""
+        if name in LATER:
+            from asyncsdk.stores.sqlite import SQLiteStore
+
+            return SQLiteStore
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *LATER})
+
+
+#: The stores that are loaded with their first use.
+LATER = frozenset({"SQLiteStore"})
 
 __all__ = ["MemoryStore", "SQLiteStore"]

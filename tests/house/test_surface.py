@@ -52,11 +52,13 @@ def loaded_by(code: str, *, after: str) -> set[str]:
     return set(ended.stdout.split())
 
 
-def test_destinations_are_found_by_name_and_by_completion() -> None:
+def test_destinations_and_stores_are_found_by_name_and_by_completion() -> None:
     """They are loaded with their first use, and nobody sees the difference."""
     assert set(asyncsdk.__all__) <= set(dir(asyncsdk))
     assert set(asyncsdk.destinations.__all__) <= set(dir(asyncsdk.destinations))
     assert asyncsdk.Segment is asyncsdk.destinations.Segment
-    for room in (asyncsdk, asyncsdk.destinations):
+    assert asyncsdk.SQLiteStore is asyncsdk.stores.SQLiteStore
+    assert set(asyncsdk.stores.__all__) <= set(dir(asyncsdk.stores))
+    for room in (asyncsdk, asyncsdk.destinations, asyncsdk.stores):
         with pytest.raises(AttributeError, match="has no attribute 'Nobody'"):
             _ = room.Nobody

@@ -361,6 +361,7 @@ async def test_a_store_that_nobody_closed_frees_its_slot(tmp_path: Path) -> None
     store = SQLiteStore(tmp_path)
     await fill(store, "a")
     del store
+    found: list[str] = []
     for _ in range(200):
         other = SQLiteStore(tmp_path)
         await other.recover(LANE)
