@@ -25,19 +25,39 @@ _LETTER = "lane, message_id, codec, mark, body"
 _TABLES = {"batch": _BATCH, "letter": _LETTER}
 
 
+class UnreadableError(Exception):
+    """An orphan cannot be read on, or not written."""
+
+
 def move_piece(source: Spool, target: Spool) -> bool:
     """Move some of *source* to *target*; return whether there was anything.
 
     Raises:
-        StoreError: It is where it was, or, as far as it was written, in both.
+        StoreError: *target* is in trouble; all is where it was.
+        UnreadableError: *source* is; what was written to *target* may be in both.
     """
-    for table, columns in _TABLES.items():
-        rows = source.database.run(f"SELECT id, {columns} FROM {table} ORDER BY id LIMIT {_PIECE}")  # noqa: S608
+    for table in _TABLES:
+        rows = _read(source, table)
         if rows:
             put(target, table, [row[1:] for row in rows])
-            source.transact([lambda one: _remove(one, table, [row[0] for row in rows])])  # noqa: B023
+            _forget(source, table, [row[0] for row in rows])
             return True
     return False
+
+
+def _read(source: Spool, table: str) -> list[Row]:
+    columns = _TABLES[table]
+    try:
+        return source.database.run(f"SELECT id, {columns} FROM {table} ORDER BY id LIMIT {_PIECE}")  # noqa: S608
+    except Exception as error:  # noqa: BLE001 - each driver has errors of its own
+        raise UnreadableError(str(error)) from None
+
+
+def _forget(source: Spool, table: str, numbers: Sequence[int]) -> None:
+    try:
+        _checked(source.transact([lambda spool: _remove(spool, table, numbers)]))
+    except StoreError as error:
+        raise UnreadableError(str(error)) from None
 
 
 def _remove(spool: Spool, table: str, numbers: Sequence[int]) -> None:
@@ -87,21 +107,33 @@ def salvage(path: Path, target: Spool, connect: Connect) -> int:
 
 
 def _readable(database: Database, table: str) -> Iterator[Row]:
-    """Yield rows from the front until one cannot be read, then from the back likewise."""
-    seen: set[int] = set()
-    for order, beyond, start in (("ASC", ">", -1), ("DESC", "<", 1 << 62)):
-        at = start
-        while True:
-            try:
-                rows = database.run(
-                    f"SELECT id, {_TABLES[table]} FROM {table} WHERE id {beyond} ? "  # noqa: S608
-                    f"ORDER BY id {order} LIMIT 1",
-                    at,
-                )
-            except Exception:  # noqa: BLE001 - likewise
-                break
-            if not rows or rows[0][0] in seen:
-                break
-            at = rows[0][0]
-            seen.add(at)
-            yield rows[0][1:]
+    """Yield rows in order: from the front until one cannot be read, and the last ones likewise."""
+    last = -1
+    for row in _walk(database, table, "ASC"):
+        last = row[0]
+        yield row[1:]
+    # From the back their numbers alone, for they may be as much as the disk holds.
+    behind = [row[0] for row in _walk(database, table, "DESC", until=last)]
+    for number in reversed(behind):
+        with suppress(Exception):  # likewise
+            yield from (row[1:] for row in _rows(database, table, f"= {number}", "ASC"))
+
+
+def _walk(database: Database, table: str, order: str, until: int = -1) -> Iterator[Row]:
+    """Yield one row after the other, as far as they can be read."""
+    beyond, at = (">", -1) if order == "ASC" else ("<", 1 << 62)
+    while True:
+        try:
+            rows = _rows(database, table, f"{beyond} {at}", order)
+        except Exception:  # noqa: BLE001 - it is damaged: anything may be raised
+            return
+        if not rows or rows[0][0] == until or (rows[0][0] > at) is not (order == "ASC"):
+            return
+        at = rows[0][0]
+        yield rows[0]
+
+
+def _rows(database: Database, table: str, where: str, order: str) -> list[Row]:
+    return database.run(
+        f"SELECT id, {_TABLES[table]} FROM {table} WHERE id {where} ORDER BY id {order} LIMIT 1"  # noqa: S608
+    )

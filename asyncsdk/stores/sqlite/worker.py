@@ -21,9 +21,15 @@ from typing import Any, NamedTuple
 from asyncsdk.errors import StoreError
 from asyncsdk.reporting import Reporter
 from asyncsdk.seams import Stock
-from asyncsdk.stores.sqlite.database import Connect, DamagedError, LaterError, open_database
+from asyncsdk.stores.sqlite.database import (
+    Connect,
+    DamagedError,
+    LaterError,
+    meaning_of,
+    open_database,
+)
 from asyncsdk.stores.sqlite.folder import Folder, Slot, boot
-from asyncsdk.stores.sqlite.orphans import move_piece, salvage
+from asyncsdk.stores.sqlite.orphans import UnreadableError, move_piece, salvage
 from asyncsdk.stores.sqlite.spool import Limits, Spool, Step
 
 #: Jobs that share one commit at the most.
@@ -143,8 +149,8 @@ class Worker:
             results = self._transact(spool, jobs)
         except DamagedError as error:
             spool, results = self._start_anew(spool, error, jobs)
-        except StoreError as error:
-            results = [error] * len(jobs)
+        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
+            results = [meaning_of(error, self._folder.path)] * len(jobs)
         if spool is not None:
             spool.tell_stock(self.stock)
             self._tell_damaged(spool)
@@ -162,17 +168,17 @@ class Worker:
 
     def _try_alone(self, spool: Spool, job: Job) -> Any:
         try:
-            return job.step(spool) if job.alone else spool.transact([job.step])[0]
+            return _step(spool, job)
         except DamagedError:
             raise
         except StoreError:
             try:
                 spool.relieve()  # a full disk: the log may have space of its own
-                return spool.transact([job.step])[0]
+                return _step(spool, job)
             except DamagedError:
                 raise
             except Exception as error:  # noqa: BLE001 - whoever asked is told
-                return error
+                return meaning_of(error, spool.path)
 
     def _open(self) -> Spool:
         """Take a slot and open its file; one of a later version is passed over.
@@ -207,7 +213,12 @@ class Worker:
 
     def _open_file(self, path: Path) -> Spool:
         database = open_database(path, durability=self._durability, connect=self._connect)
-        return Spool(path, database, self._limits, clock=time.monotonic, boot=boot())
+        try:
+            return Spool(path, database, self._limits, clock=time.monotonic, boot=boot())
+        except Exception as error:  # noqa: BLE001 - each driver has errors of its own
+            with suppress(Exception):
+                database.close()
+            raise meaning_of(error, path) from None
 
     def _pass_over(self, slot: Slot, error: StoreError) -> None:
         self._folder.passed_over.add(slot.path)
@@ -217,13 +228,16 @@ class Worker:
     def _set_aside(self, slot: Slot, error: StoreError) -> Spool:
         aside = slot.set_aside()
         spool = self._open_file(slot.path)
+        self._salvage(aside, spool, error)
+        return spool
+
+    def _salvage(self, aside: Path, spool: Spool, error: Exception) -> None:
         count = salvage(aside, spool, self._connect)
         self._reporter.say(
             f"store damaged {aside}",
             f"the store's file is damaged ({error}); it was set aside as {aside.name}, and {count} "
             "batches that could be read of it go on",
         )
-        return spool
 
     def _start_anew(
         self, spool: Spool | None, error: StoreError, jobs: Sequence[Job]
@@ -263,10 +277,15 @@ class Worker:
                 return False
             assert self._orphan is not None  # noqa: S101 - one was found
             slot, orphan = self._orphan
-            if not move_piece(orphan, spool):
-                self._orphan = None
-                orphan.close()
-                slot.remove()
+            try:
+                if move_piece(orphan, spool):
+                    continue
+            except UnreadableError as error:
+                _close(orphan)
+                self._salvage(slot.set_aside(), spool, error)
+            self._orphan = None
+            _close(orphan)
+            slot.remove()
         return True
 
     def _find_orphan(self) -> bool:
@@ -277,7 +296,7 @@ class Worker:
                 self._pass_over(slot, error)
             except DamagedError as error:
                 self._orphan = slot, self._set_aside(slot, error)
-            except StoreError:
+            except StoreError:  # it may be opened later
                 slot.free()
             if self._orphan is not None:
                 return True
@@ -292,6 +311,10 @@ class Worker:
             _close(spool)
         if self._slot is not None:
             self._slot.free()
+
+
+def _step(spool: Spool, job: Job) -> Any:
+    return job.step(spool) if job.alone else spool.transact([job.step])[0]
 
 
 def _no_step(_: object) -> None:
