@@ -6,6 +6,7 @@ import asyncio
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -404,10 +405,11 @@ async def test_a_take_that_nobody_waits_for_any_more_takes_nothing(tmp_path: Pat
     """Without a new start of the lane: what it would have got goes to the next one."""
     store = SQLiteStore(tmp_path)
     await fill(store, "a")
-    for steps in range(5):
+    for steps in range(6):  # the second one is the step in which the batch has come
         task = asyncio.create_task(store.take(LANE, WIDE))
         for _ in range(steps):
             await asyncio.sleep(0)
+            time.sleep(0.02)  # noqa: ASYNC251 - the thread has its time, the loop has not
         task.cancel()
         await asyncio.wait([task])
         async with asyncio.timeout(5):

@@ -151,10 +151,16 @@ class SQLiteStore:
         future: asyncio.Future[list[Lease]] = asyncio.get_running_loop().create_future()
 
         def return_unwanted(leases: list[Lease]) -> None:
-            if leases and future.done():  # whoever asked was cancelled meanwhile
+            if leases and future.done():
                 self._submit(lambda spool: spool.give_back(leases), self._teller(lane))
 
-        return await self._submit(lambda spool: spool.take(lane, room), return_unwanted, future)
+        try:
+            return await self._submit(lambda spool: spool.take(lane, room), return_unwanted, future)
+        except asyncio.CancelledError:
+            # If they are not there yet, they go back when they come.
+            if not future.cancelled() and future.done() and future.exception() is None:
+                return_unwanted(future.result())
+            raise
 
     async def give_back(self, leases: Sequence[Lease]) -> None:
         """Let *leases* wait again, in their places, with their progress."""
