@@ -112,7 +112,7 @@ def stored(path: Path) -> int:
 _FORGETFUL = """
 async def main():
     global client
-    client = storing(flush_at=3, exit_drain=15)
+    client = storing(flush_at=3, exit_drain=2)
     for number in range(8):
         track(client, number)
     await asyncio.sleep(0.1)
