@@ -203,10 +203,15 @@ class Run:
         """Let a store that outlives us have what is in hand: nobody may come for it here."""
         with _at_most(_CLOSING):
             await self._write_the_rest()
-            await self._store.close()
+        await self._close_store()
         for lane in self._lanes:
             lane.layby.clear()
             lane.custody.give_all_back()
+
+    async def _close_store(self) -> None:
+        """Close it within the time that is left, so that another one may open it at once."""
+        with _at_most(max(self._deadline - self.loop.time(), _CLOSING)), suppress(Exception):
+            await self._store.close()
 
     async def _write_the_rest(self) -> None:
         for lane in self._lanes:
@@ -402,7 +407,8 @@ class Run:
         with _at_most(_CLOSING):
             for lane in self._lanes:
                 await lane.store.retire(lane.name)
-            await self._store.close()
+        await self._close_store()
+        with _at_most(_CLOSING):
             for queue in waste:
                 await _free(queue)
 

@@ -6,6 +6,7 @@ With a store that outlives the process they wait there, and the next start sends
 from __future__ import annotations
 
 import asyncio
+import fcntl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Unpack
@@ -43,6 +44,16 @@ def files_of(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("*.db"))
 
 
+def is_free(folder: Path) -> bool:
+    """Say whether nobody holds the first slot in *folder*."""
+    with (folder / "spool-0.lock").open("r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+    return True
+
+
 async def spool(collector: Collector, folder: Path, count: int) -> list[str]:
     """Leave events in *folder*, of a client that has ended; return their ids."""
     collector.script(DOWN)
@@ -50,6 +61,7 @@ async def spool(collector: Collector, folder: Path, count: int) -> list[str]:
     receipts = [track(analytics, number) for number in range(count)]
     result = await analytics.shutdown()
     assert (result.stored, result.dropped, result.pending) == (count, 0, 0)
+    await until(lambda: is_free(folder))  # closing goes on when the time of a shutdown is up
     collector.script()
     return [receipt.message_id for receipt in receipts]
 
