@@ -16,7 +16,7 @@ nox.options.sessions = ["lint", "imports", "types", "demo", "tests"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
-PACKAGE = ("-e", ".[fast]")
+PACKAGE = ("-e", ".[fast,redis]")
 
 
 def install(session: nox.Session, *groups: str, also: tuple[str, ...] = ()) -> None:
