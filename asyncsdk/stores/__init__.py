@@ -1,4 +1,8 @@
-"""Stores: where batches wait until they are settled, one module each."""
+"""Stores: where batches wait until they are settled, one module or folder each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from typing import TYPE_CHECKING
 
@@ -23,4 +27,16 @@ else:
 #: The stores that are loaded with their first use.
 LATER = frozenset({"SQLiteStore"})
 
-__all__ = ["MemoryStore", "SQLiteStore"]
+if TYPE_CHECKING:
+    from asyncsdk.stores.redis import RedisStore
+
+__all__ = ["MemoryStore", "RedisStore", "SQLiteStore"]
+
+
+def __getattr__(name: str) -> object:
+    """Load what most programs do not need on first use."""
+    if name == "RedisStore":
+        from asyncsdk.stores.redis import RedisStore
+
+        return RedisStore
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
