@@ -8,7 +8,7 @@ that does not know us: that passes, or somebody corrects it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import Protocol, TypeAlias, TypeVar, cast
@@ -126,6 +126,7 @@ class Line:
         self._address = address
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._client, self._all = _connect(address)
+        self._closed = False  # this is all that changes
 
     async def run(self, script: Script, keys: Sequence[str], *words: Word) -> Reply:
         """Run *script*; one that the server does not know yet is sent along.
@@ -148,12 +149,12 @@ class Line:
 
     async def members(self, key: str) -> set[str]:
         """Return the members of a set."""
-        found = await self._ask(self._client.smembers(key))
+        found = await self._ask(_wait(self._client.smembers(key)))
         return {member.decode(errors="replace") for member in found}
 
     async def info(self, section: str) -> dict[str, object]:
         """Return what the server says of itself; of a cluster, of one of its nodes."""
-        said = await self._ask(self._client.info(section))
+        said = await self._ask(_wait(self._client.info(section)))
         if self._address.cluster:  # then by node
             return next((one for one in said.values() if isinstance(one, dict)), said)
         return said
@@ -162,25 +163,33 @@ class Line:
         """Return the names of a group's consumers."""
         from redis.exceptions import ResponseError
 
-        try:
-            found = await self._client.xinfo_consumers(stream, group)
-        except ResponseError:  # no stream yet, or no group
-            return []
-        except Exception as error:  # noqa: BLE001 - sorted in _trouble
-            raise self._trouble(error) from None
-        return [_text(one["name"]) for one in found]
+        async def names() -> list[str]:
+            try:
+                found = await self._client.xinfo_consumers(stream, group)
+            except ResponseError:  # no stream yet, or no group
+                return []
+            return [_text(one["name"]) for one in found]
+
+        return await self._ask(names())
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Let go of every connection; what is asked on this line from now on fails."""
+        self._closed = True
         for client in self._all:
             with suppress(Exception):  # what is wrong with a connection that is let go is no matter
                 await client.aclose()
 
-    async def _ask(self, work: Awaitable[T]) -> T:
+    async def _ask(self, work: Coroutine[object, object, T]) -> T:
+        if self._closed:
+            work.close()
+            raise StoreAwayError(f"{self._address.masked}: the connection was given up")
         try:
             return await work
         except Exception as error:  # noqa: BLE001 - sorted in _trouble
             raise self._trouble(error) from None
+        finally:
+            if self._closed:  # meanwhile; then this may have opened another connection
+                await self.close()
 
     def _trouble(self, error: Exception) -> Exception:
         """Translate what redis-py raised; its words may come from the server, and are cut."""
@@ -191,6 +200,10 @@ class Line:
         if "OOM " in text or type(error).__name__ == "OutOfMemoryError":
             return StoreFullError(f"Redis has no memory left for the queue ({text})")
         return StoreAwayError(f"{self._address.masked}: {type(error).__name__}: {text}")
+
+
+async def _wait(work: Awaitable[T]) -> T:
+    return await work
 
 
 def _text(value: object) -> str:

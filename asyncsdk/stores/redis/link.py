@@ -44,6 +44,7 @@ class Link:
         self.away_since: float = 0.0  # on the loop's clock
         self.here_since: float = 0.0  # on the loop's clock; 0 if it was never away
         self._line: Line | None = None
+        self._open: set[Line] = set()  # lines that are not known to be closed
         self._debts: dict[str, list[Debt]] = {}
         self._checked = False
         self._door: tuple[asyncio.AbstractEventLoop | None, asyncio.Lock] = (None, asyncio.Lock())
@@ -86,6 +87,7 @@ class Link:
     async def _connect(self) -> Line:
         await self.close()
         self._line = line = Line(self._address)
+        self._open.add(line)
         await line.run(PROBE, [self._probe_key])
         await self._pay(line)
         if self.away:
@@ -141,13 +143,16 @@ class Link:
 
     async def close(self) -> None:
         """Let go of the line; the next one who asks connects again."""
-        line, self._line = self._line, None
-        if line is not None and line.loop is asyncio.get_running_loop():
-            await line.close()
+        self._line = None
+        for line in list(self._open):
+            if line.loop is asyncio.get_running_loop():
+                await line.close()
+            self._open.discard(line)  # cancelled before, it is closed by whoever comes next
 
     def forget(self) -> None:
         """Drop the line without a word: it is a forked child's parent's."""
         self._line = None
+        self._open.clear()
         self._debts.clear()
         self.away = ""
 
