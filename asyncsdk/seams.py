@@ -281,11 +281,20 @@ class Progress(Struct):
 
 
 class Lease(Struct):
-    """A batch in a lane's hands; it belongs to the store until settled."""
+    """A batch in a lane's hands; it belongs to the store until settled.
+
+    Attributes:
+        lane: Whose it is.
+        batch: What it is.
+        progress: What has become of it so far.
+        kept: Whether the batch is where the store's `durability` says. A store whose place is away
+            may lend from memory what it refused to keep.
+    """
 
     lane: str
     batch: Batch
     progress: Progress
+    kept: bool = True
 
 
 class Room(Struct, frozen=True, kw_only=True):
@@ -383,7 +392,7 @@ class Store(Protocol):
 
     @property
     def shared(self) -> bool:
-        """Whether others may take what we append."""
+        """Whether others take what we append: then we do not know what becomes of it."""
         ...
 
     @property
@@ -419,7 +428,8 @@ class Store(Protocol):
 
         Raises:
             StoreFullError: There is no place until something is settled, or ever.
-            StoreAwayError: The place cannot be reached now.
+            StoreAwayError: The place cannot be reached now. The store may lend the batch meanwhile,
+                see `Lease.kept`; it is appended again unless it is settled by then.
         """
         ...
 

@@ -201,7 +201,8 @@ class Lane:
         """Lease what fits *room*; wait for it."""
         leases = await self._take(room)
         for number, lease in enumerate(leases if self.durable else (), 1):
-            self.custody.lease(lease, self.now)
+            if lease.kept:
+                self.custody.lease(lease, self.now)
             if number % _LEASES_AT_ONCE == 0:
                 await asyncio.sleep(0)
         return leases

@@ -110,7 +110,7 @@ async def _unfold(lane: Lane, first: Chunk) -> None:
 
 def _note(lane: Lane, batch: Batch) -> None:
     """Write into the books that the store has *batch*."""
-    if not lane.delivers:
+    if not lane.delivers or lane.store.shared:
         lane.custody.settle(batch, 0, len(batch.events), STORED)
         lane.custody.forget(batch.key)
     elif lane.durable:
@@ -120,10 +120,11 @@ def _note(lane: Lane, batch: Batch) -> None:
 
 async def _append(lane: Lane, batch: Batch) -> None:
     custody, key = lane.custody, batch.key
-    while True:
+    while custody.must_append(key):  # a store that is away may have lent it, and it is settled
         age, letters = custody.age_of(key, lane.now), custody.letters_of(key)
         try:
-            return await lane.store.append(lane.name, batch, age=age, letters=letters)
+            await lane.store.append(lane.name, batch, age=age, letters=letters)
+            return
         except StoreFullError as error:
             _tell_full(lane, error)
             if lane.options.overflow == "drop_oldest" and await _drop_oldest(lane):

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 
 from asyncsdk.outside import Bell
-from asyncsdk.seams import Stock
+from asyncsdk.seams import Lease, Stock
 from asyncsdk.stores.redis.shard import Held, Shard
 
 
@@ -22,6 +22,8 @@ class Shelf:
         self.turn = asyncio.Lock()  # one asks Redis at a time
         self.share: int = len(shards)  # shards that are ours to own
         self.doubtful: set[str] = set()  # batch keys: an answer to their append was lost
+        self.spare: dict[str, Lease] = {}  # batches to be lent from memory, by their keys
+        self.lent: set[str] = set()  # batch keys of such leases
         self.elsewhere: set[str] = set()  # batch keys of leases from the fallback
         self.kept_twice: set[str] = set()  # batch keys that the fallback may have as well as Redis
         self.detour: bool = lasting  # the fallback may have batches
@@ -33,6 +35,8 @@ class Shelf:
         self.turn = asyncio.Lock()
         self.detour = self.detour or self._lasting or bool(self.elsewhere)
         self.elsewhere.clear()
+        self.spare.clear()  # who appends it knows that it is not kept
+        self.lent.clear()
         for shard in self.shards:
             shard.held = {key: held for key, held in shard.held.items() if key in owed}
             shard.strays = True
@@ -45,6 +49,13 @@ class Shelf:
             if key in shard.held:
                 return shard, shard.held[key]
         return None
+
+    def lend(self) -> list[Lease]:
+        """Lend a batch from memory, if there is one."""
+        for key in list(self.spare):
+            self.lent.add(key)
+            return [self.spare.pop(key)]
+        return []
 
     def around(self) -> Iterator[Shard]:
         """Go through the shards, each time beginning with the next one."""

@@ -8,8 +8,8 @@ Who may take: with one processor, whoever owns the queue (a text in Redis that e
 several, everybody, each batch once, and what a dead one had is claimed by the others. With several
 shards each shard has one owner, so that the events of one user keep their order.
 
-While Redis is away batches go to the fallback and are taken from there; with `strict_order` they
-wait instead, in the lane's bounded queue.
+While Redis is away batches go to the fallback and are taken from there; without one they are lent
+from memory. With `strict_order` they wait instead, in the lane's bounded queue.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ import anyio
 
 from asyncsdk.errors import ConfigurationError, StoreAwayError, StoreFullError
 from asyncsdk.outside import Outside
-from asyncsdk.seams import Batch, DeadLetter, Durability, Lease, Room, Stock, Store
-from asyncsdk.stores.memory import MemoryStore
+from asyncsdk.seams import Batch, DeadLetter, Durability, Lease, Progress, Room, Stock, Store
 from asyncsdk.stores.redis.codec import name_letter
 from asyncsdk.stores.redis.detour import Detour
 from asyncsdk.stores.redis.letters import Letters
@@ -56,7 +55,8 @@ class RedisStore:
         max_attempts: Deliveries of one batch in all, unless the client's `max_retries` says so.
         shards: With more than 1, users are spread over that many queues. Several processes then
             share them, and the events of one user keep their order. All clients must say the same.
-        fallback: Where batches go while Redis is away; in memory unless said otherwise.
+        fallback: A store where batches go while Redis is away, such as `SQLiteStore`. Without one
+            they are sent from memory, one after the other, and count as not stored.
         strict_order: Hold everything while Redis is away, instead of using the fallback.
         cluster: Whether *url* is of a Redis Cluster.
         sentinel: The name of the service, if *url* is of sentinels; hosts with commas between them.
@@ -71,7 +71,6 @@ class RedisStore:
         ConfigurationError: redis-py is missing, or an argument cannot be right.
     """
 
-    shared = True
     durability: Durability = "process"
 
     def __init__(  # noqa: PLR0913 - the options of a whole subsystem, by name
@@ -124,8 +123,14 @@ class RedisStore:
         self._link = Link(address, Outside(), probe_key=f"{self._settings.bases[0]}:probe")
         self._tender = Tender(self._settings, self._link, self._shelves, lambda: self._process)
         self._letters = Letters(self._link, self._tender.shards_of, self._settings.bases)
-        other = None if strict_order else fallback or MemoryStore()
-        self._detour = Detour(other)
+        self._strict = strict_order
+        lasts = fallback is not None and fallback.durability != "memory"
+        self._detour = Detour(fallback if lasts else None)
+
+    @property
+    def shared(self) -> bool:
+        """Whether others take what we append."""
+        return self._settings.multi_processor
 
     def __repr__(self) -> str:
         """Show where it is, never a password."""
@@ -152,16 +157,38 @@ class RedisStore:
     async def append(
         self, lane: str, batch: Batch, *, age: float = 0.0, letters: Sequence[DeadLetter] = ()
     ) -> None:
-        """Keep *batch* in Redis; while it is away, in the fallback."""
+        """Keep *batch* in Redis; while it is away, in the fallback.
+
+        Raises:
+            StoreFullError: Redis has no room for it.
+            StoreAwayError: Redis is away, and there is no fallback that keeps it; unless order is
+                strict, it is lent from memory until it is appended again.
+        """
         shelf = self._shelf(lane)
+        if batch.key in shelf.lent:
+            raise StoreAwayError(f"{self._why}; a batch is being sent from memory")
+        shelf.spare.pop(batch.key, None)
         work = partial(self._append, shelf, batch, age, letters)
         with anyio.move_on_after(self._patience()) as scope:
             await work()
         if scope.cancelled_caught:
-            if not self._detour.there:
-                raise StoreAwayError(self._link.away or f"{self!r} does not answer")
-            await self._append_elsewhere(shelf, batch, age, letters)
+            if self._detour.there:
+                await self._append_elsewhere(shelf, batch, age, letters)
+            else:
+                self._spare(shelf, batch, age)
+                raise StoreAwayError(self._why)
         shelf.filled.ring()
+
+    def _spare(self, shelf: Shelf, batch: Batch, age: float) -> None:
+        """Let a batch that could not be kept be lent from memory."""
+        if not self._strict:
+            whole = Progress(open=[(0, len(batch.events))], age=age)
+            shelf.spare[batch.key] = Lease(shelf.lane, batch, whole, kept=False)
+            shelf.filled.ring()
+
+    @property
+    def _why(self) -> str:
+        return self._link.away or f"{self!r} does not answer"
 
     def _patience(self) -> float:
         """Return for how long Redis is waited for: not long if it has been away for long."""
@@ -236,7 +263,7 @@ class RedisStore:
         if leases:
             return await self._not_twice(shelf, leases)
         if line is None:
-            return []
+            return shelf.lend()
         try:
             for shard in shelf.around():
                 leases = await self._take_from(shelf, shard, line, room)
@@ -278,7 +305,10 @@ class RedisStore:
         for lease in leases:
             shelf = self._shelf(lease.lane)
             key = lease.batch.key
-            if key in shelf.elsewhere:
+            if key in shelf.lent:
+                shelf.lent.discard(key)
+                shelf.spare[key] = lease
+            elif key in shelf.elsewhere:
                 await self._detour.store.give_back([lease])
                 shelf.elsewhere.discard(key)
                 shelf.detour = True
@@ -291,7 +321,9 @@ class RedisStore:
     async def note(self, lease: Lease, letters: Sequence[DeadLetter] = ()) -> None:
         """Write down the lease's progress and keep *letters*; while Redis is away, later."""
         shelf = self._shelf(lease.lane)
-        if lease.batch.key in shelf.elsewhere:
+        if lease.batch.key in shelf.lent:
+            await self._keep_letters(shelf, lease.batch.key, letters)
+        elif lease.batch.key in shelf.elsewhere:
             await self._detour.store.note(lease, letters)
         elif found := shelf.find(lease.batch.key):
             shard, held = found
@@ -300,19 +332,31 @@ class RedisStore:
     async def settle(self, lease: Lease, letters: Sequence[DeadLetter]) -> bool:
         """Forget the batch and keep *letters*; while Redis is away, later."""
         shelf, key = self._shelf(lease.lane), lease.batch.key
+        if key in shelf.lent:
+            await self._keep_letters(shelf, key, letters)
+            shelf.lent.discard(key)
+            await self._resolve(shelf, lease.batch)
+            return True
         if key in shelf.elsewhere:
             settled = await self._detour.store.settle(lease, letters)
             shelf.elsewhere.discard(key)
-            if key in shelf.doubtful:
-                shelf.doubtful.discard(key)
-                shard = shelf.shards[0]
-                await self._write(key, partial(_withdraw, shard, lease.batch))
+            await self._resolve(shelf, lease.batch)
             return settled
         found = shelf.find(key)
         if found is None:
             return False
         shard, held = found
         return await self._write(key, partial(_settle, shard, held, letters))
+
+    async def _resolve(self, shelf: Shelf, batch: Batch) -> None:
+        """Forget in Redis what was delivered elsewhere, if it may be there: an answer was lost."""
+        if batch.key in shelf.doubtful:
+            shelf.doubtful.discard(batch.key)
+            await self._write(batch.key, partial(_withdraw, shelf.shards[0], batch))
+
+    async def _keep_letters(self, shelf: Shelf, key: str, letters: Sequence[DeadLetter]) -> None:
+        if letters:
+            await self._write(key, partial(_bury, shelf.shards[0], letters))
 
     async def _write(self, key: str, debt: Debt) -> bool:
         """Write now, or owe it: a lane goes on with what it knows to be done."""
@@ -401,6 +445,11 @@ async def _note(
 
 async def _settle(shard: Shard, held: Held, letters: Sequence[DeadLetter], line: Line) -> object:
     return await shard.settle(line, held, letters)
+
+
+async def _bury(shard: Shard, letters: Sequence[DeadLetter], line: Line) -> object:
+    await shard.bury(line, letters)
+    return True
 
 
 async def _withdraw(shard: Shard, batch: Batch, line: Line) -> object:
