@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Protocol, TypeAlias, TypeVar, cast
 from urllib.parse import urlsplit, urlunsplit
 
+import anyio
 from msgspec import Struct
 
 from asyncsdk.errors import ConfigurationError, StoreAwayError, StoreFullError
@@ -28,6 +29,8 @@ Word: TypeAlias = str | bytes | int
 
 _MISSING = 'asyncsdk: RedisStore needs the "redis" package: pip install "asyncsdk[redis]"'
 _DEFAULT_PORT = 6379
+#: Seconds that closing connections may take.
+_CLOSING = 0.05
 
 
 class _Client(Protocol):
@@ -175,9 +178,10 @@ class Line:
     async def close(self) -> None:
         """Let go of every connection; what is asked on this line from now on fails."""
         self._closed = True
-        for client in self._all:
-            with suppress(Exception):  # what is wrong with a connection that is let go is no matter
-                await client.aclose()
+        with anyio.move_on_after(_CLOSING, shield=True):  # whoever is cancelled leaves none open
+            for client in self._all:
+                with suppress(Exception):  # what is wrong with one that is let go is no matter
+                    await client.aclose()
 
     async def _ask(self, work: Coroutine[object, object, T]) -> T:
         if self._closed:

@@ -34,12 +34,15 @@ from asyncsdk.stores.redis.processes import this_process
 from asyncsdk.stores.redis.settings import Settings
 from asyncsdk.stores.redis.shard import Bounds, Held, Shard
 from asyncsdk.stores.redis.shelf import Shelf, total
+from asyncsdk.stores.redis.spreading import spread
 from asyncsdk.stores.redis.tending import Tender
 
 #: Seconds between looks for what others have put into Redis.
 _LOOK = 0.2
 #: Seconds for which an append waits for Redis to be back before it goes elsewhere.
 _GRACE = 1.0
+#: Seconds that leaving a queue to others may take.
+_LEAVING = 0.015
 
 
 class RedisStore:
@@ -130,7 +133,7 @@ class RedisStore:
     @property
     def shared(self) -> bool:
         """Whether others take what we append."""
-        return self._settings.multi_processor
+        return self._settings.multi_processor or self._settings.shards > 1
 
     def __repr__(self) -> str:
         """Show where it is, never a password."""
@@ -205,19 +208,33 @@ class RedisStore:
             if line is None:
                 await self._link.changed.wait(_LOOK)
                 continue
-            shelf.doubtful.add(batch.key)  # until an answer is here
+            shelf.doubtful.add(batch.key)  # until every answer is here
             try:
-                shard = shelf.shards[0]
-                kept = await shard.append(line, batch, age=age, letters=letters)
+                kept = await self._spread(shelf, line, batch, age, letters)
             except StoreAwayError as error:
                 self._link.went(error)
                 continue
-            shelf.doubtful.discard(batch.key)
             if not kept:
                 raise StoreFullError(f"{self!r} is full: raise max_batches or max_bytes")
+            shelf.doubtful.discard(batch.key)
             self._letters.let_go(letters)
             await self._detour.forget_letters(shelf.lane, letters)
             return
+
+    async def _spread(
+        self, shelf: Shelf, line: Line, batch: Batch, age: float, letters: Sequence[DeadLetter]
+    ) -> bool:
+        """Append the parts of *batch* to their shards; False if one has no room."""
+        parts = spread(batch, len(shelf.shards))
+        names = [name_letter(letter).name for letter in letters]
+        for number, shard in enumerate(shelf.shards):
+            part = parts.get(number)
+            if part is None:
+                if names:
+                    await shard.purge(line, names)
+            elif not await shard.append(line, part, age=age, letters=letters):
+                return False
+        return True
 
     async def _append_elsewhere(
         self, shelf: Shelf, batch: Batch, age: float, letters: Sequence[DeadLetter]
@@ -227,9 +244,8 @@ class RedisStore:
         if await self._before_it_is_back(elsewhere):
             self._letters.let_go(letters)
             names = [name_letter(letter).name for letter in letters]
-            if names:
-                shard = shelf.shards[0]
-                self._link.owe(batch.key, lambda line: shard.purge(line, names))
+            for shard in shelf.shards if names else ():
+                self._link.owe(batch.key, partial(_purge, shard, names))
             return
         shelf.kept_twice.add(batch.key)  # cancelled, it may have been kept
         await self._append(shelf, batch, age, letters)
@@ -352,7 +368,8 @@ class RedisStore:
         """Forget in Redis what was delivered elsewhere, if it may be there: an answer was lost."""
         if batch.key in shelf.doubtful:
             shelf.doubtful.discard(batch.key)
-            await self._write(batch.key, partial(_withdraw, shelf.shards[0], batch))
+            for number, part in spread(batch, len(shelf.shards)).items():
+                await self._write(batch.key, partial(_withdraw, shelf.shards[number], part))
 
     async def _keep_letters(self, shelf: Shelf, key: str, letters: Sequence[DeadLetter]) -> None:
         if letters:
@@ -418,8 +435,10 @@ class RedisStore:
         """Let another process have the lane's queue, unless something is still owed to Redis."""
         shelf = self._shelves.get(lane)
         if shelf is not None and not self._link.away and not self._link.owed:
-            line = await self._link.line()
-            with suppress(StoreAwayError):
+            # In a moment or not at all: closing needs its time as well, and what is not left to
+            # others they take over a little later.
+            with anyio.move_on_after(_LEAVING), suppress(StoreAwayError):
+                line = await self._link.line()
                 if line is not None:
                     await self._tender.leave(shelf, line)
         await self._detour.retire(lane)
@@ -445,6 +464,10 @@ async def _note(
 
 async def _settle(shard: Shard, held: Held, letters: Sequence[DeadLetter], line: Line) -> object:
     return await shard.settle(line, held, letters)
+
+
+async def _purge(shard: Shard, names: Sequence[str], line: Line) -> object:
+    return await shard.purge(line, names)
 
 
 async def _bury(shard: Shard, letters: Sequence[DeadLetter], line: Line) -> object:
