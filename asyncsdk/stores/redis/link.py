@@ -29,6 +29,10 @@ _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 5.0
 
 
+async def _nothing(_line: Line) -> None:
+    """Nothing need be done."""
+
+
 class Link:
     """Know whether Redis is here."""
 
@@ -37,6 +41,8 @@ class Link:
         self._probe_key = probe_key
         self._outside = outside
         self.reporter: Reporter = Reporter(time.monotonic)
+        #: What is done with a new line before anything is paid on it.
+        self.prepare: Callable[[Line], Awaitable[None]] = _nothing
         # This is all that changes.
         self.changed = Bell()  # here or away
         self.kept: bool = False  # a task of ours tries again while Redis is away
@@ -89,6 +95,7 @@ class Link:
         self._line = line = Line(self._address)
         self._open.add(line)
         await line.run(PROBE, [self._probe_key])
+        await self.prepare(line)
         await self._pay(line)
         if self.away:
             self.reporter.say("back", f"Redis is back ({self._address.masked})", level=logging.INFO)

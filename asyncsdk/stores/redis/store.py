@@ -125,6 +125,7 @@ class RedisStore:
         self._shelves: dict[str, Shelf] = {}
         self._link = Link(address, Outside(), probe_key=f"{self._settings.bases[0]}:probe")
         self._tender = Tender(self._settings, self._link, self._shelves, lambda: self._process)
+        self._link.prepare = self._tender.hold_again
         self._letters = Letters(self._link, self._tender.shards_of, self._settings.bases)
         self._strict = strict_order
         lasts = fallback is not None and fallback.durability != "memory"
@@ -143,6 +144,10 @@ class RedisStore:
     def away(self) -> str:
         """Why Redis cannot be reached; empty while it can, or nobody has asked yet."""
         return self._link.away
+
+    def owned(self, lane: str) -> int:
+        """Return how many shards of a destination are delivered here; 1 if there is but one."""
+        return self._shelf(lane).owned
 
     async def run(self, *, ready: Callable[[], None]) -> None:
         """Renew, claim, reconnect; ready as soon as it is known whether Redis is here."""

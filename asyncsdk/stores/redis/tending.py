@@ -59,12 +59,20 @@ class Tender:
             first = shelf.shards[0]
             living = await first.attend(line, self._process().words, self._settings.lease)
             shelf.share = math.ceil(len(shelf.shards) / max(living, 1))
-        for shard in shelf.shards:
-            if shard.owned:
-                await shard.hold(line, self._settings.lease)
+        await self._hold(shelf, line)
         for shard in shelf.shards:
             if shelf.owned > shelf.share and shard.owned and not shard.held:
                 await shard.release(line)
+
+    async def _hold(self, shelf: Shelf, line: Line) -> None:
+        for shard in shelf.shards:
+            if shard.owned:
+                await shard.hold(line, self._settings.lease)
+
+    async def hold_again(self, line: Line) -> None:
+        """Stay the owner of what is ours, after a time in which it could not be renewed."""
+        for shelf in list(self._shelves.values()) if self._settings.owned else ():
+            await self._hold(shelf, line)
 
     async def _renew_and_claim(self, shard: Shard, line: Line) -> None:
         await shard.renew(line)

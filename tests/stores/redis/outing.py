@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -142,7 +143,7 @@ def _figures(arrived: list[int], times: list[float], drained: float) -> Figures:
         events=len(times),
         lost=len(set(range(len(times))) - set(first)),
         twice=len(arrived) - len(first),
-        disorder=sum(one > two for one, two in zip(first, first[1:], strict=False)),
+        disorder=sum(one > two for one, two in pairwise(first)),
         before_us=_p99(times[:quiet]),
         during_us=_p99(times[quiet:]),
         drained=drained,
