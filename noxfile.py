@@ -102,6 +102,8 @@ def crashes(session: nox.Session) -> None:
     for durability in ("process", "power"):
         session.run("python", "-m", "tests.stores.killing", "--durability", durability)
         session.run("python", "-m", "tests.stores.cutting", "--durability", durability)
+    session.run("python", "-m", "tests.stores.redis.killing")
+    session.run("python", "-m", "tests.stores.redis.outing")
 
 
 @nox.session

@@ -35,7 +35,7 @@ from asyncsdk.version import __version__
 
 if TYPE_CHECKING:
     from asyncsdk.destinations import GetFluxly, Inslytic, PostHog, RudderStack, Segment
-    from asyncsdk.stores import SQLiteStore
+    from asyncsdk.stores import RedisStore, SQLiteStore
 else:
 
     def __getattr__(name: str) -> type:
@@ -70,6 +70,7 @@ __all__ = [
     "PostHog",
     "QueueFullError",
     "Receipt",
+    "RedisStore",
     "RequestTimeoutError",
     "RudderStack",
     "SQLiteStore",

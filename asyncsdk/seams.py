@@ -9,7 +9,7 @@ and gets its key there. A *parcel* is what one request carries: whole batches, o
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from enum import Enum
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -379,6 +379,13 @@ class Stock(Struct, frozen=True, kw_only=True):
 
 #: What a store survives: nothing, the death of the process, or a power cut.
 Durability = Literal["memory", "process", "power"]
+
+
+@runtime_checkable
+class CountsAttempts(Protocol):
+    """A store that says how often a batch is tried, where the user does not."""
+
+    max_attempts: int
 
 
 class Store(Protocol):

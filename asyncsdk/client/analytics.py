@@ -26,11 +26,11 @@ from asyncsdk.delivery.lane import Lane
 from asyncsdk.errors import ConfigurationError, ValidationError
 from asyncsdk.intake import Budget
 from asyncsdk.messages import Consent, Id, Object, check_consent, check_id
-from asyncsdk.options import resolve
+from asyncsdk.options import Delivery, resolve
 from asyncsdk.outside import Outside
 from asyncsdk.receipts import FlushResult, Receipt, Statistics
 from asyncsdk.reporting import Reporter, logger
-from asyncsdk.seams import DeadLetter, Destination
+from asyncsdk.seams import CountsAttempts, DeadLetter, Destination, Store
 from asyncsdk.transports import AiohttpTransport
 
 if TYPE_CHECKING:
@@ -78,7 +78,12 @@ class AsyncAnalytics(Saying):
         def make(destination: Destination) -> Lane:
             return Lane(
                 destination,
-                resolve(destination.delivery, settings.delivery, destination.defaults),
+                resolve(
+                    destination.delivery,
+                    settings.delivery,
+                    _asked_by(settings.store),
+                    destination.defaults,
+                ),
                 store=settings.store,
                 transport=transport,
                 outside=outside,
@@ -459,3 +464,10 @@ def _check_destinations(destinations: tuple[Destination, ...]) -> None:
                 f"destinations: two are named {name}; give one of them another name="
             )
         names.add(name)
+
+
+def _asked_by(store: Store) -> Delivery:
+    """Return what *store* asks of every destination, where the user does not."""
+    if isinstance(store, CountsAttempts):
+        return Delivery(max_retries=store.max_attempts - 1)
+    return Delivery()

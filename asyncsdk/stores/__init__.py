@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from typing import TYPE_CHECKING
-
 from asyncsdk.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
+    from asyncsdk.stores.redis import RedisStore
     from asyncsdk.stores.sqlite import SQLiteStore
 else:
 
     def __getattr__(name: str) -> type:
         """Load a store with the first use of its name: most clients need the one in memory."""
-        if name in LATER:
+        if name == "RedisStore":
+            from asyncsdk.stores.redis import RedisStore
+
+            return RedisStore
+        if name == "SQLiteStore":
             from asyncsdk.stores.sqlite import SQLiteStore
 
             return SQLiteStore
@@ -25,18 +28,6 @@ else:
 
 
 #: The stores that are loaded with their first use.
-LATER = frozenset({"SQLiteStore"})
-
-if TYPE_CHECKING:
-    from asyncsdk.stores.redis import RedisStore
+LATER = frozenset({"RedisStore", "SQLiteStore"})
 
 __all__ = ["MemoryStore", "RedisStore", "SQLiteStore"]
-
-
-def __getattr__(name: str) -> object:
-    """Load what most programs do not need on first use."""
-    if name == "RedisStore":
-        from asyncsdk.stores.redis import RedisStore
-
-        return RedisStore
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -89,7 +89,7 @@ class Server:
         with socket.create_connection(("127.0.0.1", self.port), timeout=_PATIENCE) as line:
             parts = "".join(f"${len(word.encode())}\r\n{word}\r\n" for word in words)
             line.sendall(f"*{len(words)}\r\n{parts}".encode())
-            return line.recv(65_536).decode()
+            return line.recv(65_536).decode(errors="replace")
 
     def kill(self) -> None:
         """End it as a crash would."""
