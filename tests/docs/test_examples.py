@@ -17,6 +17,7 @@ import pytest
 
 from asyncsdk.collector import Collector
 from tests.docs.blocks import Block, blocks
+from tests.stores.redis.servers import DURABLE, running
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -29,6 +30,7 @@ A_CALL = re.compile(
     r"\.(track|identify|page|screen|group|group_identify|alias|capture|capture_exception|push)\("
 )
 SECONDS = 30
+REDIS = "redis://localhost:6379/0"
 
 
 def in_documents(*languages: str) -> list[object]:
@@ -89,13 +91,25 @@ def names_in(targets: Iterable[ast.expr]) -> Iterator[ast.Name]:
         yield from (part for part in ast.walk(target) if isinstance(part, ast.Name))
 
 
+@pytest.fixture(scope="module")
+def redis() -> Iterator[str]:
+    """Run a Redis server for the examples that need one."""
+    with running("7", *DURABLE) as server:
+        yield server.url
+
+
 @pytest.mark.whole_way
 @pytest.mark.parametrize("block", in_documents("python", "py"))
-async def test_an_example_runs_as_it_stands(block: Block, tmp_path: Path) -> None:
+async def test_an_example_runs_as_it_stands(
+    block: Block, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """A README that lies is worse than none."""
     async with Collector() as collector:
         program = tmp_path / "example.py"
-        program.write_text(DATA_PLANES.sub(collector.url, block.text), encoding="utf-8")
+        text = DATA_PLANES.sub(collector.url, block.text)
+        if REDIS in text:
+            text = text.replace(REDIS, request.getfixturevalue("redis"))
+        program.write_text(text, encoding="utf-8")
         with anyio.fail_after(SECONDS):
             ended = await anyio.run_process(
                 [sys.executable, str(ALONE), str(program)], check=False, cwd=tmp_path

@@ -1,6 +1,7 @@
 """What RudderStack's documentation promises of a queue in Redis, over the whole way."""
 
 import asyncio
+import inspect
 import time
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from asyncsdk import AsyncAnalytics, Delivery, RudderStack, State
 from asyncsdk.collector import Collector, Fault
 from asyncsdk.stores import RedisStore
+from asyncsdk.stores.redis.keys import base_of
 from tests.promises.children import numbers
 from tests.stores.redis.servers import Server
 from tests.stores.redis.using import LANE, new_queue
@@ -154,3 +156,13 @@ async def test_several_processors_say_that_they_know_events_as_stored(server: Se
             now = analytics.statistics()
             assert (now.accepted, now.stored, now.taken, now.delivered) == (1, 1, 1, 1)
         assert numbers(collector.events) == [0]
+
+
+def test_the_names_are_those_of_the_documentation() -> None:
+    """Its defaults, and what a key begins with."""
+    chosen = {name: one.default for name, one in inspect.signature(RedisStore).parameters.items()}
+    assert chosen["url"] == "redis://localhost:6379/0"
+    assert chosen["queue_name"] == "rudderEventsQueue"
+    assert (chosen["multi_processor"], chosen["max_attempts"]) == (False, 10)
+    assert base_of(chosen["prefix"], chosen["queue_name"], 0, 1) == "{rudder}:rudderEventsQueue"
+    assert base_of("rudder", "q", 3, 16) == "{rudder:3}:q"
