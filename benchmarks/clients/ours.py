@@ -5,9 +5,10 @@ from __future__ import annotations
 import atexit
 import math
 import tempfile
+import uuid
 from collections.abc import Awaitable, Iterable
 
-from asyncsdk import AsyncAnalytics, Delivery, MemoryStore, RudderStack, SQLiteStore
+from asyncsdk import AsyncAnalytics, Delivery, MemoryStore, RedisStore, RudderStack, SQLiteStore
 from asyncsdk.client.settings import Options
 from asyncsdk.seams import Store
 from benchmarks.clients.client import drive
@@ -39,6 +40,9 @@ def unbounded(task: Task) -> Options:
 
 def _store(task: Task) -> Store:
     """Return the store that the task asks for; a folder lasts as long as its store."""
+    if task.redis:
+        name = uuid.uuid4().hex
+        return RedisStore(task.redis, queue_name=name, max_bytes=_NO_BOUND, timeout=10.0)
     if not task.durability:
         return MemoryStore()
     folder = tempfile.TemporaryDirectory(prefix="asyncsdk-bench-")

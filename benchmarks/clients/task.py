@@ -35,6 +35,7 @@ class Task(Struct, frozen=True, kw_only=True):
         rate: Calls in a second, where the play has a pace.
         others: Where two more servers are, or nobody, where the play has several destinations.
         durability: What the client's store survives, where a client has one; empty for its default.
+        redis: Where a Redis server is, if that is to be the store.
     """
 
     play: str
@@ -52,6 +53,7 @@ class Task(Struct, frozen=True, kw_only=True):
     rate: int = 0
     others: tuple[int, int] = (0, 0)
     durability: Literal["", "process", "power"] = ""
+    redis: str = ""
 
     @property
     def url(self) -> str:

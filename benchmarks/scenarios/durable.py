@@ -7,7 +7,7 @@ what `power` waits for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -17,14 +17,18 @@ from benchmarks.figures import Spread, align, between, number, over, ratio
 from benchmarks.goals import Goal, ask, times
 from benchmarks.lineup import PLAIN, WITH_FAST, Contender, turned
 from benchmarks.plays.burst import Figures
+from benchmarks.redis import running_redis
 from benchmarks.running import Scene, check, run
+from benchmarks.scenarios import workers
 from benchmarks.sink import Sink, Way, running_sink
 
 CAST = (PLAIN, WITH_FAST)
 
 Survives = Literal["", "process", "power"]
-#: What a store survives; "" is the one in memory.
-STORES: tuple[Survives, ...] = ("", "process", "power")
+Place = Literal["", "process", "power", "redis"]
+#: What a store survives; "" is the one in memory, and "redis" is Redis.
+STORES: tuple[Place, ...] = ("", "process", "power", "redis")
+_SQLITE: Mapping[Place, Survives] = {"process": "process", "power": "power"}
 
 
 class Run(Struct, frozen=True, kw_only=True):
@@ -56,6 +60,7 @@ class Result(Struct, frozen=True, kw_only=True):
 
     rows: list[Row]
     runs: list[Run]
+    workers: list[workers.Run] = []
 
 
 def measure(scene: Scene) -> Result:
@@ -67,28 +72,34 @@ def measure(scene: Scene) -> Result:
     """
     cast = scene.cast(CAST)
     runs: list[Run] = []
-    with running_sink(Way(core=scene.cores[1])) as sink:
+    crowds: list[workers.Run] = []
+    with running_sink(Way(core=scene.cores[1])) as sink, running_redis() as redis:
+        stores = STORES if redis else STORES[:-1]
         for round_ in range(1, scene.rounds + 1):
             for one in turned(cast, round_):
-                for store in turned(STORES, round_):
-                    done = _run_once(one, store, sink, scene, round_)
+                for store in turned(stores, round_):
+                    done = _run_once(one, store, sink, scene, round_, redis)
                     runs.append(done)
                     scene.say(
                         f"durable {round_}  {done.name:<26}{done.events_per_second:9.0f} events/s"
                         f"{done.cpu_us:8.2f} µs CPU"
                     )
-    names = [name_of(one.name, store) for one in cast for store in STORES]
-    return Result(rows=[_row(name, runs) for name in names], runs=runs)
+        crowds += workers.measure(scene, redis) if redis else []
+    names = [name_of(one.name, store) for one in cast for store in stores]
+    return Result(rows=[_row(name, runs) for name in names], runs=runs, workers=crowds)
 
 
-def _run_once(one: Contender, store: Survives, sink: Sink, scene: Scene, round_: int) -> Run:
+def _run_once(
+    one: Contender, store: Place, sink: Sink, scene: Scene, round_: int, redis: str
+) -> Run:
     task = Task(
         play="burst",
         port=sink.port,
         data="varied",
         events=scene.events,
         core=scene.cores[0],
-        durability=store,
+        durability=_SQLITE.get(store, ""),
+        redis=redis if store == "redis" else "",
     )
     sink.counts()
     figures = run(_awaiting(one), task, Figures)
@@ -108,6 +119,8 @@ def _awaiting(one: Contender) -> Contender:
 
 def name_of(variant: str, store: str) -> str:
     """Return what reports call a variant with a store."""
+    if store == "redis":
+        return f"{variant}, Redis"
     return f"{variant}, SQLite, {store}" if store else f"{variant}, memory"
 
 
@@ -132,7 +145,8 @@ def table(found: Result) -> str:
         )
         for row in found.rows
     ]
-    return f"durable, varied events, each call awaited\n{align(lines)}"
+    own = f"durable, varied events, each call awaited\n{align(lines)}"
+    return f"{own}\n\n{workers.table(found.workers)}" if found.workers else own
 
 
 def goals(found: Result) -> list[Goal]:
@@ -150,8 +164,11 @@ def goals(found: Result) -> list[Goal]:
         return of
 
     speed = against("process", lambda run: run.events_per_second, inverse=True)
+    shared = against("redis", lambda run: run.events_per_second, inverse=True)
     cost = against("process", lambda run: run.cpu_us, inverse=False)
     return [
         ask("events/s in memory, against those with SQLite", "≤ 2.5 x", 2.5, times, speed),
         ask("CPU an event with SQLite, against memory", "≤ 2 x", 2.0, times, cost),
+        ask("events/s in memory, against those with Redis", "≤ 4 x", 4.0, times, shared),
+        *workers.goals(found.workers),
     ]
