@@ -15,11 +15,11 @@ from tests.stores.redis.using import LANE, ONE, keys, live, new_queue, nothing, 
 
 
 async def test_a_second_processor_stands_by_and_says_so(
-    server: Server, caplog: pytest.LogCaptureFixture
+    server_7: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It takes nothing while the first one lives, and all of it at once when that one ends."""
     queue = new_queue()
-    first, second = (RedisStore(server.url, queue_name=queue) for _ in range(2))
+    first, second = (RedisStore(server_7.url, queue_name=queue) for _ in range(2))
     async with live(second):
         async with live(first):
             await first.append(LANE, batch("a"))
@@ -31,14 +31,14 @@ async def test_a_second_processor_stands_by_and_says_so(
         assert keys(await take(second, within=2.0)) == ["b"]
 
 
-async def test_what_an_owner_left_in_hand_goes_first(server: Server) -> None:
+async def test_what_an_owner_left_in_hand_goes_first(server_7: Server) -> None:
     """After a lease has run out: a process of another machine cannot be looked up."""
     queue = new_queue()
-    first = RedisStore(server.url, queue_name=queue, lease=0.4)
+    first = RedisStore(server_7.url, queue_name=queue, lease=0.4)
     for key in "ab":
         await first.append(LANE, batch(key))
     (lease,) = await take(first, ONE)  # without run() nobody renews: it might as well be dead
-    async with live(RedisStore(server.url, queue_name=queue, lease=0.4)) as second:
+    async with live(RedisStore(server_7.url, queue_name=queue, lease=0.4)) as second:
         assert keys(await take(second)) == ["a", "b"]
         assert not await first.settle(lease, ())
     await first.close()
@@ -56,11 +56,12 @@ async def test_each_batch_goes_to_one_of_several(server: Server) -> None:
         assert sorted(found) == made
 
 
-async def test_what_one_of_several_left_is_claimed(server: Server) -> None:
+async def test_what_one_of_several_left_is_claimed(server_7: Server) -> None:
     """After a lease without renewal; while it renews, it is left alone."""
     queue = new_queue()
     silent, other = (
-        RedisStore(server.url, queue_name=queue, multi_processor=True, lease=0.4) for _ in range(2)
+        RedisStore(server_7.url, queue_name=queue, multi_processor=True, lease=0.4)
+        for _ in range(2)
     )
     await silent.append(LANE, batch("a"))
     (lease,) = await take(silent)
@@ -70,11 +71,12 @@ async def test_what_one_of_several_left_is_claimed(server: Server) -> None:
     await silent.close()
 
 
-async def test_what_one_of_several_renews_is_left_alone(server: Server) -> None:
+async def test_what_one_of_several_renews_is_left_alone(server_7: Server) -> None:
     """A slow request is no death."""
     queue = new_queue()
     slow, other = (
-        RedisStore(server.url, queue_name=queue, multi_processor=True, lease=0.4) for _ in range(2)
+        RedisStore(server_7.url, queue_name=queue, multi_processor=True, lease=0.4)
+        for _ in range(2)
     )
     async with live(slow), live(other):
         await slow.append(LANE, batch("a"))
@@ -89,11 +91,11 @@ def users(count: int) -> Batch:
     return Batch(key="k", route="batch", events=events, size=sum(map(len, events)))
 
 
-async def test_shards_are_shared_out(server: Server) -> None:
+async def test_shards_are_shared_out(server_7: Server) -> None:
     """Two processes have two of four each; when one ends the other has all."""
     queue = new_queue()
     one, two = (
-        RedisStore(server.url, queue_name=queue, multi_processor=True, shards=4, lease=0.5)
+        RedisStore(server_7.url, queue_name=queue, multi_processor=True, shards=4, lease=0.5)
         for _ in range(2)
     )
     async with live(one):

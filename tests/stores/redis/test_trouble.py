@@ -103,19 +103,20 @@ async def test_the_bounds_are_kept_in_redis(own: Server) -> None:
             await one.append(LANE, batch("c"))
 
 
-async def test_a_read_only_server_is_away(own: Server) -> None:
+async def test_a_read_only_server_is_away() -> None:
     """A replica, after a failover: nothing is lost, and it goes on when there is a master."""
-    store = RedisStore(own.url, queue_name=new_queue(), strict_order=True, lease=0.5)
-    async with live(store):
-        own.ask("REPLICAOF", "127.0.0.1", "1")
-        try:
-            with pytest.raises(StoreAwayError, match=r"READONLY|read only"):
-                await store.append(LANE, batch("a"))
-        finally:
-            own.ask("REPLICAOF", "NO", "ONE")
-        await until_here(store)
-        await store.append(LANE, batch("a"))
-        assert keys(await take(store)) == ["a"]
+    with running("7") as own:
+        store = RedisStore(own.url, queue_name=new_queue(), strict_order=True, lease=0.5)
+        async with live(store):
+            own.ask("REPLICAOF", "127.0.0.1", "1")
+            try:
+                with pytest.raises(StoreAwayError, match=r"READONLY|read only"):
+                    await store.append(LANE, batch("a"))
+            finally:
+                own.ask("REPLICAOF", "NO", "ONE")
+            await until_here(store)
+            await store.append(LANE, batch("a"))
+            assert keys(await take(store)) == ["a"]
 
 
 async def test_what_makes_a_server_unsafe_is_said_once(
@@ -137,10 +138,10 @@ async def test_what_makes_a_server_unsafe_is_said_once(
 
 
 async def test_a_safe_server_is_not_complained_of(
-    server: Server, caplog: pytest.LogCaptureFixture
+    server_7: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nothing is said where nothing is wrong."""
-    async with live(RedisStore(server.url, queue_name=new_queue())) as store:
+    async with live(RedisStore(server_7.url, queue_name=new_queue())) as store:
         await store.append(LANE, batch("a"))
     assert not caplog.records
 
@@ -185,12 +186,12 @@ async def test_a_wrong_password_is_named_and_not_shown(caplog: pytest.LogCapture
 
 
 async def test_what_another_version_wrote_is_set_aside(
-    server: Server, caplog: pytest.LogCaptureFixture
+    server_7: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is neither sent nor lost, and it holds nothing up."""
-    store = RedisStore(server.url, queue_name=new_queue())
+    store = RedisStore(server_7.url, queue_name=new_queue())
     stream = f"{{rudder}}:{store.queue_name}:{LANE}:s"
-    async with live(store), asking(server.url) as redis:
+    async with live(store), asking(server_7.url) as redis:
         entry = ("k", "x", "d", b"\x63what", "n", 2, "b", 4, "r", "batch", "a", 0, "t", "")
         await command(redis, "XADD", stream, "*", *entry)
         await store.append(LANE, batch("a"))
@@ -217,12 +218,12 @@ async def test_no_key_and_no_pickle_is_in_redis(server: Server) -> None:
         assert fields[b"d"].endswith(b"".join(batch("a").events))
 
 
-async def test_an_unsettled_lease_is_ours_while_it_is_held(server: Server) -> None:
+async def test_an_unsettled_lease_is_ours_while_it_is_held(server_7: Server) -> None:
     """The renewals outlive the lease."""
-    async with live(RedisStore(server.url, queue_name=new_queue(), lease=0.5)) as store:
+    async with live(RedisStore(server_7.url, queue_name=new_queue(), lease=0.4)) as store:
         await store.append(LANE, batch("a"))
         (lease,) = await take(store)
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(0.9)
         assert await store.settle(lease, ())
         assert await nothing(store, seconds=0.3)
 
