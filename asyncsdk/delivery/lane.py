@@ -54,6 +54,8 @@ from asyncsdk.seams import (
 _LEASES_AT_ONCE = 100
 #: Seconds before a lane that crashed is started again.
 _AFTER_CRASH = 1.0
+#: Seconds between looks whether others deliver what we have stored.
+_LOOK = 0.5
 
 
 class Mark(NamedTuple):
@@ -377,12 +379,20 @@ class Lane:
     async def settle_round(self, mark: Mark) -> None:
         """Wait until all of *mark* is settled or its round is spent, or the lane stands still."""
         while self._goes_on_with_kept(mark):
-            await self._moved.wait()
+            await self._moved.wait(self._look(None))
         for fates, rounds in mark.waiting:
             while fates.open and fates.rounds == rounds and not self.pace.stopped:
                 await self._moved.wait()
 
+    def _look(self, left: float | None) -> float | None:
+        """Return for how long nothing need be looked at: a store may turn out to be shared."""
+        if not self.custody.stored:
+            return left
+        return _LOOK if left is None else min(left, _LOOK)
+
     def _goes_on_with_kept(self, mark: Mark) -> bool:
+        if self.store.shared:  # others deliver it, and we would not hear of it
+            return False
         oldest = self.custody.oldest_kept(self.layby.keys)
         return 0 < oldest <= mark.last and self._rounds == mark.rounds and not self.pace.stopped
 
@@ -400,12 +410,13 @@ class Lane:
             idle = not self._in_flight and not self._must_store
             if idle and self.pace.hopeless(began=began, deadline=deadline):
                 return
-            await self._moved.wait(deadline - self.now)
+            await self._moved.wait(self._look(deadline - self.now))
 
     def _has_work(self, deadline: float) -> bool:
         """Whether anything can be delivered until *deadline*; what gave way may return later."""
         aside = self.layby.events if self.layby.until >= deadline else 0
-        return self.door.held_events > aside or self.custody.stored > 0
+        kept = self.custody.stored > 0 and not self.store.shared
+        return self.door.held_events > aside or kept
 
     @property
     def _must_store(self) -> bool:

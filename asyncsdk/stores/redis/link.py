@@ -29,6 +29,10 @@ _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 5.0
 
 
+#: Lines of a forked child's parent, which nobody may touch.
+_of_parents: list[Line] = []
+
+
 async def _nothing(_line: Line) -> None:
     """Nothing need be done."""
 
@@ -159,7 +163,9 @@ class Link:
     def forget(self) -> None:
         """Drop the line without a word: it is a forked child's parent's."""
         self._line = None
-        self._open.clear()
+        # To be collected they would be closed, and TLS would say so on the parent's connection.
+        _of_parents.extend(self._open)
+        self._open = set()
         self._debts.clear()
         self.away = ""
 

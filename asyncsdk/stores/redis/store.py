@@ -133,8 +133,10 @@ class RedisStore:
 
     @property
     def shared(self) -> bool:
-        """Whether others take what we append."""
-        return self._settings.multi_processor or self._settings.shards > 1
+        """Whether others take what we append: with several processors, or while we stand by."""
+        if self._settings.multi_processor or self._settings.shards > 1:
+            return True
+        return any(shard.owner for shelf in self._shelves.values() for shard in shelf.shards)
 
     def __repr__(self) -> str:
         """Show where it is, never a password."""

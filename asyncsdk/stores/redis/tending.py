@@ -18,6 +18,8 @@ from asyncsdk.stores.redis.shelf import Shelf, total
 
 #: Seconds between rounds at the most.
 _LONGEST_ROUND = 1.0
+#: Rounds between looks for destinations that nobody delivers here.
+_ROUNDS_OF_STRANGERS = 5
 
 
 class Tender:
@@ -38,8 +40,9 @@ class Tender:
         self._link = link
         self._shelves = shelves
         self._process = process
-        # This is all that changes: of destinations that nobody delivers here.
+        # This is all that changes: what destinations have that nobody delivers here.
         self._strange: dict[str, Sequence[Shard]] = {}
+        self._rounds = 0
         self._period = min(settings.lease / 5.0, _LONGEST_ROUND)
 
     async def tend(self, line: Line, ready: Callable[[], None]) -> None:
@@ -126,11 +129,12 @@ class Tender:
                 await shard.release(line)
 
     async def count(self, line: Line) -> None:
-        """Count what is kept, for all destinations that have a queue here."""
-        settings = self._settings
+        """Count what is kept: now and then for all destinations that have a queue here."""
         lanes = set(self._shelves)
-        for base in settings.bases:
-            lanes |= await line.members(f"{base}:lanes")
+        if self._rounds % _ROUNDS_OF_STRANGERS == 0:
+            for base in self._settings.bases:
+                lanes |= await line.members(f"{base}:lanes")
+        self._rounds += 1
         for lane in lanes:
             for shard in self.shards_of(lane):
                 await shard.count(line)

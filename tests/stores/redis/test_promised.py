@@ -163,6 +163,30 @@ async def test_several_processors_say_that_they_know_events_as_stored(server: Se
         assert numbers(collector.events) == [0]
 
 
+async def test_who_stands_by_need_not_wait_for_the_other(server: Server) -> None:
+    """Its events are stored and the owner's to deliver: flush and shutdown end at once."""
+    queue = new_queue()
+    async with Collector() as collector:
+        destination = RudderStack("planted-key", collector.url, name=LANE)
+        owner, other = (
+            AsyncAnalytics(destination, store=RedisStore(server.url, queue_name=queue))
+            for _ in range(2)
+        )
+        async with owner:
+            await owner.track("E", user_id="u", properties={"n": 0}).delivered()
+            async with other:
+                await asyncio.sleep(0.5)
+                receipt = other.track("E", user_id="u", properties={"n": 1})
+                await receipt.stored()
+                began = time.monotonic()
+                await other.shutdown(timeout=10.0)
+                assert time.monotonic() - began < 2.0
+                assert receipt.state is State.STORED
+            while len(collector.events) < 2:  # noqa: ASYNC110 - the collector rings nowhere
+                await asyncio.sleep(0.01)
+        assert numbers(collector.events) == [0, 1]
+
+
 def test_the_names_are_those_of_the_documentation() -> None:
     """Its defaults, and what a key begins with."""
     chosen = {name: one.default for name, one in inspect.signature(RedisStore).parameters.items()}
