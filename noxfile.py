@@ -147,7 +147,7 @@ def audit(session: nox.Session) -> None:
     install(session, "audit")
     core: list[str] = PYPROJECT["project"]["dependencies"]
     extras = PYPROJECT["project"]["optional-dependencies"]
-    more: list[str] = [*extras["fast"], *extras["flags"]]
+    more: list[str] = [*extras["fast"], *extras["flags"], *extras["redis"]]
     # In a folder of their own: the tool's own dependencies are not our users'.
     ours = session.create_tmp()
     session.run(

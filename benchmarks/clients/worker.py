@@ -1,9 +1,8 @@
-"""A worker: delivers what a queue in Redis holds, once it is told to, until nothing is left."""
+"""A worker: delivers what comes into a queue in Redis."""
 
 from __future__ import annotations
 
 import asyncio
-import importlib
 import sys
 
 from asyncsdk import AsyncAnalytics, RedisStore, RudderStack
@@ -27,17 +26,11 @@ def make_client(port: int, redis: str, queue: str, *, deliver: bool) -> AsyncAna
 
 
 async def work(port: int, redis: str, queue: str) -> None:
-    """Deliver until the queue has been empty for a second."""
-    importlib.import_module("aiohttp")  # what a start would load is no part of the work
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    sys.stdin.readline()
-    async with make_client(port, redis, queue, deliver=True) as analytics:
-        idle = 0
-        while idle < 10:
-            await asyncio.sleep(0.1)
-            now = analytics.statistics()
-            idle = 0 if now.in_store or now.pending else idle + 1
+    """Deliver what comes, until somebody ends this process."""
+    async with make_client(port, redis, queue, deliver=True):
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        await asyncio.Event().wait()
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ class Run(Struct, frozen=True, kw_only=True):
     Attributes:
         name: How many they were.
         round: Which round, from 1.
-        events_per_second: From the word to begin until the last event was there.
+        events_per_second: From the first call until the last event was there.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Run(Struct, frozen=True, kw_only=True):
 
 
 def measure(scene: Scene, redis: str) -> list[Run]:
-    """Fill a queue and let it be drained, by one worker and by two, in each round."""
+    """Fill a queue before one waiting worker, and before two, in each round."""
     runs: list[Run] = []
     with running_sink(Way(delay=DELAY)) as sink:
         for round_ in range(1, scene.rounds + 1):
@@ -61,47 +61,39 @@ def measure(scene: Scene, redis: str) -> list[Run]:
 
 def _run_once(crowd: int, sink: Sink, scene: Scene, redis: str, round_: int) -> Run:
     queue, events = uuid.uuid4().hex, min(scene.events, _MOST)
-    asyncio.run(_fill(sink.port, redis, queue, events))
     line = (sys.executable, "-m", "benchmarks.clients.worker", str(sink.port), redis, queue)
     workers = [_start(line) for _ in range(crowd)]
     try:
-        taken = _drain(workers, sink, events)
+        for worker in workers:
+            assert worker.stdout is not None  # noqa: S101 - it is a pipe
+            worker.stdout.readline()
+        sink.counts()
+        began = time.monotonic()
+        asyncio.run(_fill_and_wait(sink.port, redis, queue, events))
     finally:
         for worker in workers:
             worker.kill()
             worker.communicate()
-    return Run(name=_name(crowd), round=round_, events_per_second=events / taken)
+    counts = sink.counts()
+    check(counts, events, f"{crowd} workers")
+    return Run(name=_name(crowd), round=round_, events_per_second=events / (counts.last - began))
 
 
 def _start(line: Sequence[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603 - a program of ours
-        line, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        line, cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
 
 
-async def _fill(port: int, redis: str, queue: str, events: int) -> None:
+async def _fill_and_wait(port: int, redis: str, queue: str, events: int) -> None:
+    """Fill the queue, and wait until nothing is left in it."""
     async with make_client(port, redis, queue, deliver=False) as analytics:
         for user_id, event, properties, context in calls("varied", events):
             analytics.track(event, user_id=user_id, properties=properties, context=context)
         await analytics.flush(timeout=60.0)
-
-
-def _drain(workers: Sequence[subprocess.Popen[str]], sink: Sink, events: int) -> float:
-    """Let them begin together; return the seconds until everything was there."""
-    for worker in workers:
-        assert worker.stdout is not None  # noqa: S101 - it is a pipe
-        worker.stdout.readline()
-    sink.counts()
-    began = time.monotonic()
-    for worker in workers:
-        assert worker.stdin is not None  # noqa: S101 - it is a pipe
-        worker.stdin.write("go\n")
-        worker.stdin.flush()
-    for worker in workers:
-        worker.wait(_PATIENCE)
-    counts = sink.counts()
-    check(counts, events, f"{len(workers)} workers")
-    return counts.last - began
+        async with asyncio.timeout(_PATIENCE):
+            while analytics.statistics().in_store:  # noqa: ASYNC110 - counted now and then
+                await asyncio.sleep(0.1)
 
 
 def _name(crowd: int) -> str:
