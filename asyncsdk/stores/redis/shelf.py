@@ -24,6 +24,7 @@ class Shelf:
         self.doubtful: set[str] = set()  # batch keys: an answer to their append was lost
         self.spare: dict[str, Lease] = {}  # batches to be lent from memory, by their keys
         self.lent: set[str] = set()  # batch keys of such leases
+        self.gone: set[str] = set()  # batch keys that were settled while their append went on
         self.elsewhere: set[str] = set()  # batch keys of leases from the fallback
         self.kept_twice: set[str] = set()  # batch keys that the fallback may have as well as Redis
         self.detour: bool = lasting  # the fallback may have batches
@@ -37,6 +38,7 @@ class Shelf:
         self.elsewhere.clear()
         self.spare.clear()  # who appends it knows that it is not kept
         self.lent.clear()
+        self.gone.clear()
         for shard in self.shards:
             shard.held = {key: held for key, held in shard.held.items() if key in owed}
             shard.strays = True

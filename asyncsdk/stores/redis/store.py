@@ -177,7 +177,10 @@ class RedisStore:
         shelf = self._shelf(lane)
         if batch.key in shelf.lent:
             raise StoreAwayError(f"{self._why}; a batch is being sent from memory")
-        shelf.spare.pop(batch.key, None)
+        if batch.key in shelf.gone and not letters:  # its lane is about to hear of it
+            raise StoreAwayError(f"{self._why}; a batch was sent meanwhile")
+        shelf.gone.clear()  # a lane appends one batch at a time
+        shelf.spare.clear()
         work = partial(self._append, shelf, batch, age, letters)
         with anyio.move_on_after(self._patience()) as scope:
             await work()
@@ -191,7 +194,8 @@ class RedisStore:
 
     def _spare(self, shelf: Shelf, batch: Batch, age: float) -> None:
         """Let a batch that could not be kept be lent from memory."""
-        if not self._strict:
+        known = batch.key in shelf.gone or shelf.find(batch.key) is not None
+        if not (self._strict or known):
             whole = Progress(open=[(0, len(batch.events))], age=age)
             shelf.spare[batch.key] = Lease(shelf.lane, batch, whole, kept=False)
             shelf.filled.ring()
@@ -357,6 +361,7 @@ class RedisStore:
         shelf, key = self._shelf(lease.lane), lease.batch.key
         if key in shelf.lent:
             await self._keep_letters(shelf, key, letters)
+            shelf.gone.add(key)
             shelf.lent.discard(key)
             await self._resolve(shelf, lease.batch)
             return True
@@ -369,6 +374,8 @@ class RedisStore:
         if found is None:
             return False
         shard, held = found
+        if key in shelf.doubtful:  # in Redis, and whoever appends it has not heard of it
+            shelf.gone.add(key)
         return await self._write(key, partial(_settle, shard, held, letters))
 
     async def _resolve(self, shelf: Shelf, batch: Batch) -> None:

@@ -18,6 +18,7 @@ from tests.stores.redis.using import (
     keys,
     live,
     new_queue,
+    nothing,
     take,
     until_away,
     until_here,
@@ -95,6 +96,9 @@ async def test_what_is_lent_from_memory_is_sent_once() -> None:
         await store.note(lease)
         assert await store.settle(lease, [letter("m-1")])
         assert not await store.settle(lease, ())
+        with pytest.raises(StoreAwayError, match="was sent"):  # its lane may not know yet
+            await store.append(LANE, batch("a"))
+        assert await nothing(store, seconds=0.3)
 
 
 async def test_letters_cannot_be_read_while_redis_is_away() -> None:
