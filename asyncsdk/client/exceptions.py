@@ -19,6 +19,8 @@ from asyncsdk.messages import Object, check_object
 
 MAX_ERRORS = 20
 MAX_WORDS = 4_000
+#: Of the name of a type, or of its module.
+MAX_NAME = 200
 #: Of one error, and of all together.
 MAX_FRAMES = 50
 MAX_FRAMES_IN_ALL = 100
@@ -75,13 +77,20 @@ def _told(error: BaseException, handled: bool) -> list[dict[str, Any]]:  # noqa:
 
 def _behind(error: BaseException, number: int) -> Iterator[_Link]:
     """Yield what led to *error*: its cause or its context, then the members of a group."""
-    if error.__cause__ is not None:
-        yield _Link(error.__cause__, number, "cause")
-    elif error.__context__ is not None and not error.__suppress_context__:
-        yield _Link(error.__context__, number, "context")
+    cause, context = _own(error, "__cause__"), _own(error, "__context__")
+    if cause is not None:
+        yield _Link(cause, number, "cause")
+    elif context is not None and not _own(error, "__suppress_context__"):
+        yield _Link(context, number, "context")
     if isinstance(error, BaseExceptionGroup):
-        for member in error.exceptions[:MAX_ERRORS]:
+        for member in _own(error, "exceptions")[:MAX_ERRORS]:
             yield _Link(member, number, "member")
+
+
+def _own(error: BaseException, name: str) -> Any:
+    """Return what Python itself noted of *error*; its class may say anything, or raise."""
+    owner = BaseExceptionGroup if name == "exceptions" else BaseException
+    return owner.__dict__[name].__get__(error)
 
 
 def _told_of(
@@ -89,14 +98,14 @@ def _told_of(
 ) -> dict[str, Any]:
     error = link.error
     kind = type(error)
-    places = list(places_of(error.__traceback__))
+    places = list(places_of(_own(error, "__traceback__")))
     # An error that was never raised came from the call; of one behind it nobody knows.
     synthetic = not places and number == 0
     frames = told(places_of_caller() if synthetic else places, room, sources)
     found = {
-        "type": kind.__qualname__,
+        "type": kind.__qualname__[:MAX_NAME],
         "value": _words(error),
-        "module": None if kind.__module__ == "builtins" else kind.__module__,
+        "module": _module(kind),
         "mechanism": _mechanism(link, number, handled=handled, synthetic=synthetic),
     }
     return {**found, "stacktrace": {"type": "raw", "frames": frames}} if frames else found
@@ -113,10 +122,17 @@ def _mechanism(link: _Link, number: int, *, handled: bool, synthetic: bool) -> d
     return found
 
 
+def _module(kind: type[BaseException]) -> str | None:
+    """Return where *kind* is defined; None for Python's own, or if its class names no text."""
+    name: object = kind.__module__
+    return name[:MAX_NAME] if isinstance(name, str) and name != "builtins" else None
+
+
 def _words(error: BaseException) -> str:
     """Return the error's text; a group's own, without the count of its members."""
     try:
         text = error.message if isinstance(error, BaseExceptionGroup) else str(error)
-        return text[:MAX_WORDS]
+        # Not text[:…]: a kind of text of its own may slice as it likes.
+        return str.__getitem__(text, slice(MAX_WORDS))
     except Exception:  # noqa: BLE001 - a text that cannot be made must not hide the error
-        return f"<unprintable {type(error).__qualname__}>"
+        return f"<unprintable {type(error).__qualname__[:MAX_NAME]}>"

@@ -17,6 +17,7 @@ from asyncsdk.client.exceptions import (
     MAX_ERRORS,
     MAX_FRAMES,
     MAX_FRAMES_IN_ALL,
+    MAX_NAME,
     MAX_WORDS,
     exception_properties,
 )
@@ -291,6 +292,42 @@ def test_a_text_that_cannot_be_made_does_not_hide_the_error() -> None:
 
     (one,) = told(raised(BrokenError()))
     assert one["value"].startswith("<unprintable ")
+
+
+class EndlessText(str):
+    """A text that cannot be cut."""
+
+    __slots__ = ()
+
+    def __getitem__(self, _: object) -> str:
+        """Return all of it."""
+        return self
+
+
+def test_an_error_whose_class_is_odd_is_told_like_any_other() -> None:
+    """Proxies and generated classes answer for the fields that Python keeps, or fail to."""
+
+    def fail(_: object) -> object:
+        raise RuntimeError("not now")
+
+    answers: list[object] = [property(fail), 5]
+    for answer in answers:
+        for field in ("__cause__", "__context__", "__suppress_context__", "__traceback__"):
+            odd = type("Odd", (Exception,), {field: answer})("odd")
+            assert [one["value"] for one in told(raised(odd))] == ["odd"]
+        group = type("OddGroup", (ExceptionGroup,), {"exceptions": answer})
+        members = [one["value"] for one in told(group("many", [ValueError("a")]))]
+        assert members == ["many", "a"]
+
+
+def test_names_and_texts_of_odd_classes_are_bounded() -> None:
+    """What is in them is not ours to choose."""
+    (one,) = told(type("N" * 1_000_000, (Exception,), {"__module__": "m" * 1_000_000})("x"))
+    assert (len(one["type"]), len(one["module"])) == (MAX_NAME, MAX_NAME)
+    (one,) = told(type("Odd", (Exception,), {"__module__": object()})("x"))
+    assert one["module"] is None
+    (one,) = told(type("Odd", (Exception,), {"__str__": lambda _: EndlessText("x" * 1_000_000)})())
+    assert len(one["value"]) == MAX_WORDS
 
 
 def test_whether_the_application_lives_on_can_be_said() -> None:
