@@ -31,10 +31,12 @@ def report_of(key: str, value: Value | None, groups: Mapping[str, str]) -> Repor
 class Called:
     """Remember what was reported, of *most* persons."""
 
-    __slots__ = ("_ids", "_most", "_reports", "_words")
+    __slots__ = ("_ids", "_most", "_most_reports", "_reports", "_words")
 
     def __init__(self, most: int) -> None:
         self._most = most
+        # One person may have as many as that, or its own reports would push each other out.
+        self._most_reports = max(most * _ON_AVERAGE, MOST_EACH)
         # This is all that changes.
         self._ids: OrderedDict[str, set[Report]] = OrderedDict()
         self._reports = 0
@@ -69,7 +71,7 @@ class Called:
         self._reports += 1
         with suppress(KeyError):  # as above
             self._ids.move_to_end(distinct_id)
-        while len(self._ids) > self._most or self._reports > self._most * _ON_AVERAGE:
+        while len(self._ids) > self._most or self._reports > self._most_reports:
             _, gone = self._ids.popitem(last=False)
             self._reports -= len(gone)
 

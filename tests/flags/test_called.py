@@ -116,6 +116,16 @@ def test_all_persons_together_are_bounded() -> None:
     assert (len(called), called.knows("u999", ("f49", True))) == (0, False)
 
 
+def test_a_small_cache_still_knows_all_flags_of_one_person() -> None:
+    """Would a page that reads fifty flags report all of them at every visit?"""
+    called = Called(1)
+    for number in range(50):
+        called.note("u", (f"f{number}", True))
+    assert all(called.knows("u", (f"f{number}", True)) for number in range(50))
+    called.note("v", ("f0", True))
+    assert len(called) == 1
+
+
 def test_groups_in_another_order_are_the_same_groups() -> None:
     """A mapping has no order here."""
     one = report_of("f", "x", {"a": "1", "b": "2"})
