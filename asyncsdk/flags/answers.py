@@ -113,10 +113,7 @@ class Answers:
     async def _prepare(self) -> None:
         """Read what the application gave, and wait for a first poll that is under way."""
         if self._untouched:
-            try:
-                await self._load()
-            except ConfigurationError as error:
-                self._asker.failed(str(error))
+            await self._load_or_say()
         elif self._poller.is_first:
             await self._poller.first(self._wire.timeout)
 
@@ -129,7 +126,16 @@ class Answers:
         if self._untouched:
             await self._load()
 
-    async def _load(self) -> bool:
+    async def _load_or_say(self) -> bool:
+        """Read what the application gave; return whether that went well."""
+        try:
+            await self._load()
+        except ConfigurationError as error:
+            self._asker.failed(str(error))
+            return False
+        return True
+
+    async def _load(self) -> None:
         source = self._wire.given
         assert source is not None  # noqa: S101 - asked before
         try:
@@ -139,7 +145,6 @@ class Answers:
             raise
         self._untouched = False  # only now: this may be cancelled, and others then load again
         self._poller.adopt(definitions)
-        return True
 
     def _load_at_once(self) -> None:
         source = self._wire.given
@@ -155,7 +160,3 @@ class Answers:
             raise ConfigurationError(
                 "personal_api_key: this needs one; give PostHog(…, personal_api_key=…)"
             )
-
-    def after_fork(self) -> None:
-        """Start clean in a forked child; definitions are as good there."""
-        self._poller.after_fork()

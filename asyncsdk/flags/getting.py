@@ -277,8 +277,8 @@ class Flags(Answers):
     ) -> FlagSnapshot:
         """Evaluate all flags, or *keys*, once, for many reads in memory.
 
-        If one of them cannot be decided here the server is asked, for those alone. What is read is
-        reported; give the snapshot to ``capture(…, flags=snapshot)``.
+        If one of them cannot be decided here the server is asked, and what it says counts for those
+        alone. What is read is reported; give the snapshot to ``capture(…, flags=snapshot)``.
 
         Raises:
             ValidationError: An argument breaks a rule.
@@ -346,7 +346,7 @@ class Flags(Answers):
             ConfigurationError: There is neither a `personal_api_key` nor `flag_definitions`.
         """
         if not self._wire.may_poll and self._wire.given is not None:
-            return await self._load()
+            return await self._load_or_say()
         self._check_key()
         return await self._poller.reload()
 

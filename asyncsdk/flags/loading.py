@@ -68,9 +68,7 @@ async def given(source: Path | bytes, most: int) -> Definitions:
     """
     try:
         data = source if isinstance(source, bytes) else await beside(_read, source, most)
-        if len(data) > most:
-            raise TooLarge(f"over {most} bytes; max_definitions_bytes bounds them")
-        return await decoded(data)
+        return await decoded(_bounded(data, most))
     except (OSError, ValueError) as error:
         raise _unusable(error) from None
 
@@ -83,9 +81,15 @@ def given_at_once(source: Path | bytes, most: int) -> Definitions:
     """
     try:
         data = source if isinstance(source, bytes) else _read(source, most)
-        return Definitions.decode(data)
+        return Definitions.decode(_bounded(data, most))
     except (OSError, ValueError, InvalidResponseError) as error:
         raise _unusable(error) from None
+
+
+def _bounded(data: bytes, most: int) -> bytes:
+    if len(data) > most:
+        raise TooLarge(f"over {most} bytes; max_definitions_bytes bounds them")
+    return data
 
 
 def _read(path: Path, most: int) -> bytes:

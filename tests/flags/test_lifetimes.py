@@ -7,6 +7,7 @@ import pytest
 
 from asyncsdk import AsyncAnalytics, ConfigurationError, PostHog
 from asyncsdk.collector import Collector
+from asyncsdk.flags import News
 from tests.client.test_lifetimes import ThreadedCollector
 from tests.flags.answering import KEY, answering, as_file, definitions, flag
 from tests.promises.children import WHOLE_WAY, run
@@ -75,6 +76,38 @@ async def test_a_file_that_is_of_no_use_is_said_at_the_start(
         assert await client.flags.get("a", "u", send_events=False) is None
         assert client.flags.local_result("a", "u", send_events=False).value is None
         assert client.statistics().flag_failures == 1
+
+
+async def test_definitions_that_are_too_large_are_refused_for_that_also_where_nothing_may_wait(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The bound holds for what the application gave, and the line says which one it was."""
+    hog = PostHog(
+        KEY, host="http://127.0.0.1:9", flag_definitions=FILE, max_definitions_bytes=len(FILE) - 1
+    )
+    client = AsyncAnalytics(hog)
+    assert client.flags.local_result("a", "u", send_events=False).value is None
+    assert "max_definitions_bytes" in caplog.text
+
+
+async def test_a_file_that_broke_meanwhile_fails_a_reload_and_nothing_else(tmp_path: Path) -> None:
+    """Somebody is just writing it: what was read before stays in use, and nothing is raised."""
+    path = tmp_path / "flags.json"
+    path.write_bytes(FILE)
+    client = AsyncAnalytics(offline(path))
+    heard: list[News] = []
+    client.flags.watch(heard.append)
+    assert await client.flags.reload()
+    path.write_bytes(FILE[:-1])
+    assert not await client.flags.reload()
+    assert await client.flags.get("a", "u", send_events=False) is True
+    assert client.statistics().flag_failures == 1
+    path.unlink()
+    assert not await client.flags.reload()
+    assert await client.flags.ready(), "those of before are still there"
+    never = AsyncAnalytics(offline(path))
+    assert not await never.flags.ready()
+    assert [news.kind for news in heard] == ["loaded"]
 
 
 async def test_who_gives_up_loading_leaves_it_to_the_next(tmp_path: Path) -> None:
