@@ -135,7 +135,8 @@ class Runner:
 
     def _open_one(self) -> Run:
         self._ending = None
-        if self._run is not None and self.pending:
+        before = self._run
+        if before is not None and before.loop is not running_loop() and self.pending:
             self._reporter.say(
                 "moved",
                 f"the event loop changed; {self.pending} events move to the new one",
@@ -295,6 +296,11 @@ class Runner:
                     self._reporter.drop(lane.name, "closed", count)
         self._last = result = self._result(before, began, run.loop.time() - began)
         return result
+
+    @property
+    def at_an_end(self) -> bool:
+        """Whether the last run ends or has ended, and no other one began."""
+        return self._run is not None and self.loop is None
 
     @property
     def alive(self) -> bool:

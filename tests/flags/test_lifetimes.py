@@ -9,7 +9,7 @@ from asyncsdk import AsyncAnalytics, ConfigurationError, PostHog
 from asyncsdk.collector import Collector
 from asyncsdk.flags import News
 from tests.client.test_lifetimes import ThreadedCollector
-from tests.flags.answering import KEY, answering, as_file, definitions, flag
+from tests.flags.answering import KEY, answering, as_file, definitions, flag, flags_answer, record
 from tests.promises.children import WHOLE_WAY, run
 from tests.promises.test_forks import FORK
 
@@ -121,6 +121,22 @@ async def test_who_gives_up_loading_leaves_it_to_the_next(tmp_path: Path) -> Non
     await asyncio.wait([asking])
     assert not client.flags.is_ready
     assert await client.flags.get("a", "u", send_events=False) is True
+
+
+async def test_a_question_that_the_shutdown_cuts_off_leaves_no_event_behind() -> None:
+    """That the connection ended was our own doing, and nobody would deliver the report of it."""
+    async with answering(flags=[None, flags_answer(record("there", value=True))]) as server:
+        client = AsyncAnalytics(server.hog(personal_api_key=None, flags_timeout=30.0))
+        await client.start()
+        asking = asyncio.create_task(client.flags.get("there", "u"))
+        await asyncio.sleep(0.1)
+        result = await client.shutdown(1.0)
+        assert await asking is None
+        assert (result.pending, client.pending) == (0, 0)
+        assert client.statistics().flag_failures == 1
+        assert await client.flags.get("there", "u") is True, "the next question opens a run"
+        await client.shutdown(1.0)
+        assert server.told() == [("there", True, None)]
 
 
 async def test_polled_definitions_replace_those_of_the_file() -> None:
