@@ -13,6 +13,7 @@ import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
@@ -131,8 +132,8 @@ def _begin_anew() -> None:
 class Bell:
     """Wake whoever waits, on the loop on which they wait.
 
-    Bound to no loop: a client that moves to another loop keeps its bells. Ring it on the loop of
-    those who wait.
+    Bound to no loop: a client that moves to another loop keeps its bells, and who waits on another
+    loop than the one that rings is woken there.
     """
 
     __slots__ = ("_waiting",)
@@ -143,10 +144,14 @@ class Bell:
     def ring(self) -> None:
         """Wake everybody who waits now."""
         waiting, self._waiting = self._waiting, []
+        here = asyncio._get_running_loop()  # noqa: SLF001 - the one that does not raise
         for future in waiting:
-            # A loop that was closed under its tasks has nobody left to wake.
-            if not future.done() and not future.get_loop().is_closed():
-                future.set_result(None)
+            loop = future.get_loop()
+            if loop is here:
+                _wake(future)
+            else:
+                with suppress(RuntimeError):  # a closed loop has nobody left to wake
+                    loop.call_soon_threadsafe(_wake, future)
 
     async def wait(self, seconds: float | None = None) -> None:
         """Wait for the next ring, *seconds* at the most. Cancelling this changes nothing."""

@@ -68,6 +68,23 @@ def test_a_bell_belongs_to_no_loop() -> None:
     asyncio.run(second())
 
 
+async def test_who_waits_on_another_loop_is_woken_there() -> None:
+    """At once, and not by touching that loop: one that is debugged raises if somebody does."""
+    bell = Bell()
+    ready = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    async def elsewhere() -> None:
+        asyncio.get_running_loop().call_soon(loop.call_soon_threadsafe, ready.set)
+        async with asyncio.timeout(5):
+            await bell.wait()
+
+    thread = asyncio.create_task(asyncio.to_thread(asyncio.run, elsewhere(), debug=True))
+    await ready.wait()
+    bell.ring()
+    await thread
+
+
 def test_a_ring_after_the_loop_was_closed_is_harmless() -> None:
     """A client whose loop ended may still be told things."""
     bell = Bell()
