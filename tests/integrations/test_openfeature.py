@@ -138,6 +138,7 @@ async def test_a_slow_server_does_not_hold_up_the_loop(server: Collector) -> Non
         ("simple", None, ErrorCode.TARGETING_KEY_MISSING),
         ("simple", EvaluationContext("u", {"groups": 5}), ErrorCode.INVALID_CONTEXT),
         ("simple", EvaluationContext("u", {"groups": {"": "x"}}), ErrorCode.INVALID_CONTEXT),
+        ("simple", EvaluationContext("u", {"groups": {"team": True}}), ErrorCode.INVALID_CONTEXT),
     ],
 )
 @pytest.mark.parametrize("polls", [False, True], ids=["remote", "local"])

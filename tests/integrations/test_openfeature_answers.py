@@ -125,7 +125,7 @@ def test_a_context_is_a_person_with_groups() -> None:
     context = EvaluationContext("user-1", attributes)
     assert subject_of(context, default="nobody") == Subject(
         distinct_id="user-1",
-        groups={"company": "5"},
+        groups={"company": 5},
         person_properties={"plan": "pro", "since": "2026-01-02T00:00:00+00:00"},
         group_properties={"company": {"seats": 3}},
         device_id="d-1",
@@ -139,6 +139,13 @@ def test_someone_must_be_asked_about() -> None:
         assert subject_of(context, default="nobody").distinct_id == "nobody"
         with pytest.raises(TargetingKeyMissingError):
             subject_of(context, default=None)
+
+
+def test_a_group_without_a_key_gets_none() -> None:
+    """A text would make it a group of that name, whose flags would be another's."""
+    attributes: dict[str, Any] = {"groups": {"company": None}}
+    found = subject_of(EvaluationContext("user-1", attributes), default=None)
+    assert found.groups == {"company": None}
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,13 @@ _NOTHING: Mapping[str, Any] = {}
 
 
 class Subject(Struct, frozen=True, kw_only=True):
-    """Whose flags are asked for: a distinct id, and what the context says beside it."""
+    """Whose flags are asked for: a distinct id, and what the context says beside it.
+
+    Whether a group's key is one is for the flags to say: a key of None must not become a group.
+    """
 
     distinct_id: str
-    groups: Mapping[str, str] = _NOTHING
+    groups: Mapping[str, Any] = _NOTHING
     person_properties: Mapping[str, Any] = _NOTHING
     group_properties: Mapping[str, Mapping[str, Any]] = _NOTHING
     device_id: str | None = None
@@ -45,7 +48,7 @@ def subject_of(context: EvaluationContext | None, *, default: str | None) -> Sub
     device = attributes.pop("device_id", None)
     return Subject(
         distinct_id=who,
-        groups={str(name): str(key) for name, key in groups.items()},
+        groups=groups,
         person_properties=_plain(attributes),
         group_properties={name: _plain(_mapping(properties, name)) for name in list(properties)},
         device_id=None if device is None else str(device),
