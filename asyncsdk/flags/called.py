@@ -72,7 +72,11 @@ class Called:
         with suppress(KeyError):  # as above
             self._ids.move_to_end(distinct_id)
         while len(self._ids) > self._most or self._reports > self._most_reports:
-            _, gone = self._ids.popitem(last=False)
+            try:
+                _, gone = self._ids.popitem(last=False)
+            except KeyError:  # nobody is left: threads that met here counted each other's twice
+                self._reports = 0
+                return
             self._reports -= len(gone)
 
     def clear(self) -> None:

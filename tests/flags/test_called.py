@@ -126,6 +126,16 @@ def test_a_small_cache_still_knows_all_flags_of_one_person() -> None:
     assert len(called) == 1
 
 
+def test_a_count_that_threads_spoilt_mends_itself() -> None:
+    """Flags are read on any thread: a count that came out too high must not raise, nor stay."""
+    called = Called(2)
+    called._reports = 10 * MOST_EACH
+    called.note("u", ("f", True))
+    assert len(called) == 0
+    called.note("u", ("f", True))
+    assert called.knows("u", ("f", True))
+
+
 def test_groups_in_another_order_are_the_same_groups() -> None:
     """A mapping has no order here."""
     one = report_of("f", "x", {"a": "1", "b": "2"})
