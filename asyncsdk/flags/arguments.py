@@ -77,7 +77,12 @@ def _read_object(field: str, value: object) -> Mapping[str, Any]:
     if value is None:
         return _NOTHING
     check_object(field, value)
-    return value if isinstance(value, Mapping) else _NOTHING
+    if not isinstance(value, Mapping):
+        return _NOTHING
+    try:
+        return dict(value)  # the caller's own may change while the question waits
+    except Exception as error:  # noqa: BLE001 - a row that is detached, a lazy one
+        raise ValidationError(f"{field}: cannot be read ({type(error).__name__})") from None
 
 
 def _read_groups(groups: object) -> Mapping[str, str]:

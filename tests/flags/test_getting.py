@@ -1,7 +1,8 @@
 """What an application asks about flags, and what it gets."""
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.flags.answering import (
     Server,
     answering,
     as_file,
+    definitions,
     flag,
     flags_answer,
     for_plan,
@@ -196,6 +198,22 @@ async def test_a_remote_configuration_is_fetched_with_the_personal_key() -> None
     )
 
 
+class Detached(Mapping[str, Any]):
+    """The row of a database whose session has ended."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Name one column."""
+        return iter(["plan"])
+
+    def __len__(self) -> int:
+        """Count it."""
+        return 1
+
+    def __getitem__(self, _: str) -> Any:
+        """Fail."""
+        raise RuntimeError("detached")
+
+
 WRONG: list[tuple[str, dict[str, Any]]] = [
     ("key", {"key": 5}),
     ("key", {"key": ""}),
@@ -207,6 +225,9 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("person_properties", {"person_properties": "plan"}),
     ("group_properties.company", {"group_properties": {"company": 1}}),
     ("device_id", {"device_id": 7}),
+    ("groups", {"groups": Detached()}),
+    ("person_properties", {"person_properties": Detached()}),
+    ("group_properties.company", {"group_properties": {"company": Detached()}}),
 ]
 
 
@@ -225,6 +246,27 @@ async def test_a_wrong_argument_is_refused_at_the_call(
     with pytest.raises(ValidationError, match=rf"^{named}: "):
         await getattr(client.flags, call)(**{"key": "here", "distinct_id": "u", **wrong})
     await client.shutdown(1)
+
+
+@pytest.mark.parametrize("call", ["all", "all_with_payloads", "snapshot"])
+async def test_what_cannot_be_read_is_refused_for_all_flags_too(server: Server, call: str) -> None:
+    """The same mistake, in the same words."""
+    async with AsyncAnalytics(server.hog(flag_definitions=as_file(flag("here")))) as client:
+        with pytest.raises(ValidationError, match=r"^person_properties: .*RuntimeError"):
+            await getattr(client.flags, call)("u", person_properties=Detached())
+
+
+async def test_what_is_asked_is_what_was_given_at_the_call() -> None:
+    """A question may wait for the first definitions; the caller goes on meanwhile."""
+    async with answering(polls=[(200, definitions(for_plan("f", "pro")))]) as server:
+        server.gate.clear()
+        async with AsyncAnalytics(server.hog(flags_timeout=5.0)) as client:
+            facts = {"plan": "pro"}
+            asking = asyncio.create_task(client.flags.get("f", "u", person_properties=facts))
+            await asyncio.sleep(0.05)
+            facts["plan"] = "free"
+            server.gate.set()
+            assert await asking is True
 
 
 async def test_a_text_is_no_list_of_keys(server: Server) -> None:
