@@ -106,7 +106,7 @@ def clean_up(message: Message, *, strict: bool) -> tuple[Message, list[Coerced]]
     """Return *message* with plain JSON values only, and the leaves that had to go as text.
 
     Raises:
-        ValidationError: *strict*, and there is such a leaf.
+        ValidationError: *strict*, and there is such a leaf; or an object cannot be read at all.
     """
     plain: dict[str, Any] = {}
     coerced: list[Coerced] = []
@@ -114,6 +114,9 @@ def clean_up(message: Message, *, strict: bool) -> tuple[Message, list[Coerced]]
         value = getattr(message, name)
         if value is not None:
             plain[name], more = clean(value, name)
+            if isinstance(value, Mapping) and not isinstance(plain[name], Mapping):
+                # As text it would be no object any more, which no system takes.
+                raise ValidationError(f"{name}: cannot be read ({more[0].type})")
             coerced += more
     if strict and coerced:
         worst = coerced[0]

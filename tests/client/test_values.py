@@ -4,7 +4,7 @@ import copy
 import dataclasses
 import enum
 import math
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict, UserDict, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncsdk import AsyncAnalytics, ValidationError
+from asyncsdk import AsyncAnalytics, PostHog, ValidationError
 from asyncsdk.collector import Collector
 from tests.client.conftest import MakeClient
 from tests.client.recording import Recorder, recording
@@ -452,3 +452,23 @@ def test_the_callers_objects_are_never_touched(
             client.page("P", user_id="u", category="C", properties=properties)
     assert (properties, context, default) == before
     assert list(properties) == list(before[0])
+
+
+class Detached(UserDict[str, Any]):
+    """The row of a database whose session has ended."""
+
+    def __getitem__(self, _: str) -> Any:
+        """Fail."""
+        raise RuntimeError("detached")
+
+
+@pytest.mark.parametrize("hog", [False, True])
+@pytest.mark.parametrize("field", ["properties", "context"])
+def test_an_object_that_cannot_be_read_is_refused(field: str, *, hog: bool) -> None:
+    """As text it would be no object: for some systems a poisoned batch, for others an error."""
+    destination = PostHog("phc_k", host="http://127.0.0.1:9") if hog else rudder(NOWHERE)
+    client = AsyncAnalytics(destination)
+    wrong: dict[str, Any] = {field: Detached(a=1)}
+    with pytest.raises(ValidationError, match=rf"^{field}: cannot be read \(RuntimeError\)"):
+        client.capture("E", "u", **wrong)
+    assert client.pending == 0
