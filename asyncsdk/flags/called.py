@@ -78,9 +78,3 @@ class Called:
                 self._reports = 0
                 return
             self._reports -= len(gone)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._ids.clear()
-        self._words.clear()
-        self._reports = 0
