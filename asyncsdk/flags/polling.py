@@ -59,7 +59,8 @@ class News(Struct, frozen=True, kw_only=True):
     Attributes:
         kind: ``"loaded"`` or ``"changed"`` (new definitions), ``"confirmed"`` (after failures: they
             are still the server's), ``"cleared"``, ``"failed"``.
-        changed: The keys of flags that are new, gone, or defined otherwise.
+        changed: The keys of flags that are new, gone, or defined otherwise by their version, or
+            that have none. A cohort that changed is not among them.
         error: What went wrong.
         failures: Polls that failed in a row, this one included.
     """
@@ -300,4 +301,7 @@ def changed_keys(before: Definitions | None, after: Definitions | None) -> froze
 
 
 def _differs(flag: Flag, other: Flag | None) -> bool:
-    return other is None or flag.version != other.version or flag.id != other.id
+    """Say whether *flag* may be another one than *other*; without a version nobody can tell."""
+    if other is None or flag.version is None:
+        return True
+    return flag.version != other.version or flag.id != other.id

@@ -227,6 +227,22 @@ async def test_a_question_waits_for_the_first_poll_but_not_for_long() -> None:
         assert asyncio.get_running_loop().time() == pytest.approx(began + 3.0)
 
 
+async def test_flags_without_a_version_count_as_changed() -> None:
+    """Definitions of a file or of an old server: nobody can tell that they are the same."""
+    one = definitions(flag("a", version=None), flag("b", number=2))
+    other = definitions(flag("a", version=None, share=0), flag("b", number=2))
+    line = Line(Act(content=one), Act(content=other))
+    heard: list[News] = []
+    async with client_of(line) as client:
+        client.flags.watch(heard.append)
+        assert await client.flags.ready()
+        assert await client.flags.reload()
+    assert [(one.kind, set(one.changed)) for one in heard] == [
+        ("loaded", {"a", "b"}),
+        ("changed", {"a"}),
+    ]
+
+
 async def test_packed_definitions_are_unpacked() -> None:
     """The server may send gzip: they are text that repeats itself."""
     packed = gzip.compress(json.dumps(GOOD.content).encode())
