@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
 
-from asyncsdk.client.binding import Binding
-from asyncsdk.client.checking import Bound
+from asyncsdk.client.binding import Binding, own
+from asyncsdk.client.checking import Bound, Later
 from asyncsdk.client.directing import Directed
 from asyncsdk.client.flag_desk import FlagDesk
 from asyncsdk.client.house import House, check_shape
@@ -218,7 +218,18 @@ class AsyncAnalytics(Saying):
             ValidationError: An argument breaks a rule.
         """
         bound = Bound(user_id, anonymous_id, session_id, context, groups, consent)
-        return Binding(self, self._shared, bound)
+        return Binding(self, self._shared, own(bound))
+
+    def bind_from(self, read: Callable[[], Bound]) -> AbstractContextManager[AsyncAnalytics]:
+        """Lend what *read* returns to the calls inside a ``with`` block, like `bind`.
+
+        For what is costly to know, or known only later: *read* is asked with each call, in its
+        thread, and not at all without one. What it returns is not checked or copied.
+
+        Args:
+            read: Returns at once, raises nothing, and gives values that stay as they are.
+        """
+        return Binding(self, self._shared, Later(read))
 
     @cached_property
     def flags(self) -> Flags:

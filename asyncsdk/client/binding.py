@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from msgspec import structs
 
-from asyncsdk.client.checking import BOUND, Bound, bound_to, check_bound, merge
+from asyncsdk.client.checking import BOUND, Bound, Later, check_bound, overlay
 from asyncsdk.client.gate import is_plain
 from asyncsdk.wire.values import own_copy
 
@@ -23,23 +23,18 @@ class Binding(AbstractContextManager[OwnerT]):
     May be entered again, also inside itself, but not by two tasks at the same time.
     """
 
-    def __init__(self, owner: OwnerT, client: object, bound: Bound) -> None:
-        check_bound(bound)
+    def __init__(self, owner: OwnerT, client: object, bound: Bound | Later) -> None:
         self._owner = owner
         self._client = client  # what stands for the client and all views of it
-        # A later change of the caller's objects must not show in later calls.
-        self._bound = structs.replace(
-            bound,
-            context=own_copy(bound.context),
-            groups=own_copy(bound.groups),
-            plain=is_plain(bound.context) and is_plain(bound.groups),
-        )
-        self._tokens: list[Token[Mapping[int, Bound]]] = []  # this is all that changes
+        self._bound = bound
+        self._tokens: list[Token[Mapping[int, Bound | Later]]] = []  # this is all that changes
 
     def __enter__(self) -> OwnerT:
         """Lend it."""
-        mine = merge(bound_to(self._client), self._bound)
-        self._tokens.append(BOUND.set({**BOUND.get({}), id(self._client): mine}))
+        around = BOUND.get({})
+        me = id(self._client)
+        mine = overlay(around.get(me), self._bound)
+        self._tokens.append(BOUND.set({**around, me: mine}))
         return self._owner
 
     def __exit__(
@@ -50,3 +45,18 @@ class Binding(AbstractContextManager[OwnerT]):
     ) -> None:
         """Take it back."""
         BOUND.reset(self._tokens.pop())
+
+
+def own(bound: Bound) -> Bound:
+    """Return a copy of *bound* that no later change of the caller's objects shows in.
+
+    Raises:
+        ValidationError: Naming field, rule and the value's type.
+    """
+    check_bound(bound)
+    return structs.replace(
+        bound,
+        context=own_copy(bound.context),
+        groups=own_copy(bound.groups),
+        plain=is_plain(bound.context) and is_plain(bound.groups),
+    )

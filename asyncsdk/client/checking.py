@@ -84,15 +84,22 @@ class Bound(Struct, frozen=True):
     plain: bool = False
 
 
-# One variable for all clients, keyed by client: context variables are never collected.
-BOUND: ContextVar[Mapping[int, Bound]] = ContextVar("asyncsdk_bound")
+class Later(Struct, frozen=True):
+    """What is bound, but known only when a call asks for it: each call asks anew."""
 
-_NO_ONE: Mapping[int, Bound] = {}
+    read: Callable[[], Bound]
+
+
+# One variable for all clients, keyed by client: context variables are never collected.
+BOUND: ContextVar[Mapping[int, Bound | Later]] = ContextVar("asyncsdk_bound")
+
+_NO_ONE: Mapping[int, Bound | Later] = {}
 
 
 def bound_to(owner: object) -> Bound | None:
     """Return what is bound for *owner* here, or None."""
-    return BOUND.get(_NO_ONE).get(id(owner))
+    found = BOUND.get(_NO_ONE).get(id(owner))
+    return found.read() if isinstance(found, Later) else found
 
 
 def check_bound(bound: Bound) -> None:
@@ -107,6 +114,19 @@ def check_bound(bound: Bound) -> None:
     check_object("context", bound.context)
     check_object("groups", bound.groups)
     check_consent("consent", bound.consent)
+
+
+def overlay(outer: Bound | Later | None, inner: Bound | Later) -> Bound | Later:
+    """Lay *inner* over *outer*, at once if both are known."""
+    if outer is None:
+        return inner
+    if isinstance(outer, Bound) and isinstance(inner, Bound):
+        return merge(outer, inner)
+    return Later(lambda: merge(_known(outer), _known(inner)))
+
+
+def _known(bound: Bound | Later) -> Bound:
+    return bound.read() if isinstance(bound, Later) else bound
 
 
 def merge(outer: Bound | None, inner: Bound) -> Bound:

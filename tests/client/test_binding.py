@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from asyncsdk import AsyncAnalytics, Message, ValidationError
+from asyncsdk.client.checking import Bound
 from asyncsdk.collector import Collector
 from tests.client.conftest import MakeClient
 from tests.client.street import NOWHERE, arrived, bodies, rudder
@@ -242,3 +243,38 @@ async def test_without_any_context_there_is_the_library_alone(
     body = await arrived(client, collector)
     assert list(body["context"]) == ["library"]
     assert set(body["context"]["library"]) == {"name", "version"}
+
+
+async def test_what_is_known_later_is_asked_with_each_call(
+    client: AsyncAnalytics, collector: Collector
+) -> None:
+    """Whoever binds a request does not know its route yet, and a request without calls costs nothing."""
+    asked: list[str] = []
+
+    def read() -> Bound:
+        asked.append("asked")
+        return Bound(user_id="u", context={"n": len(asked)}, plain=True)
+
+    with client.bind_from(read) as bound:
+        assert (bound, asked) == (client, [])
+        client.track("E")
+        client.track("E")
+    await client.flush()
+    assert [context_of(body) for body in bodies(collector)] == [{"n": 1}, {"n": 2}]
+
+
+async def test_what_is_known_later_nests_like_everything_else(
+    client: AsyncAnalytics, collector: Collector
+) -> None:
+    """An inner `bind` wins over it and does not ask; an outer one shines through."""
+    known: list[Bound] = []
+    with (
+        client.bind(anonymous_id="outer", context={"a": 1, "b": 1}),
+        client.bind_from(lambda: known[-1]),
+        client.bind(user_id="inner", context={"c": 3}),
+    ):
+        known.append(Bound(user_id="later", context={"b": 2, "c": 2}, plain=True))
+        client.track("E")
+    body = await arrived(client, collector)
+    assert (body["userId"], body["anonymousId"]) == ("inner", "outer")
+    assert context_of(body) == {"a": 1, "b": 2, "c": 3}

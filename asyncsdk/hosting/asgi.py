@@ -1,0 +1,126 @@
+"""The middleware for every ASGI application.
+
+Plain ASGI: it wraps no request in a task, so context variables of the application work as before, and
+a request without events costs it two context variables' changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from asyncsdk.client import AsyncAnalytics
+from asyncsdk.hosting.lending import Lending, accepts, tell_page
+from asyncsdk.hosting.lifespans import STATE, client_in
+from asyncsdk.visits.reading import Facts, is_page
+from asyncsdk.visits.routes import template_of
+from asyncsdk.visits.rules import ContextRules
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_KINDS = ("http", "websocket")
+_DEFAULT = ContextRules()
+
+
+class AnalyticsContextMiddleware:
+    """Tell each event of a request what the request tells of itself.
+
+    For HTTP and WebSockets, in endpoints of both kinds, background tasks and tasks that start inside.
+    What a call or an inner `bind` says itself wins.
+
+    Args:
+        app: The application inside.
+        client: Whose events; None is the one that `analytics_lifespan` put into the state.
+        rules: What is read of a request.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        client: AsyncAnalytics | None = None,
+        rules: ContextRules = _DEFAULT,
+    ) -> None:
+        self.app = app
+        self._client = client
+        self._rules = rules
+        self._wanted = {name.encode("latin-1"): name for name in rules.headers}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] not in _KINDS or not self._wants(scope):
+            await self.app(scope, receive, send)
+            return
+        client = self._client or client_in(scope.get("state", {}).get(STATE))
+        lending = Lending(self._rules, _Connection(scope, self._wanted))
+        if self._rules.page_events:
+            send = _telling(send, scope, client, lending)
+        with client.bind_from(lending):
+            await self.app(scope, receive, send)
+
+    def _wants(self, scope: Scope) -> bool:
+        rules = self._rules
+        return rules.accept is None or accepts(rules, scope.get("method", "GET"), scope["path"])
+
+
+class _Connection:
+    """What an ASGI scope tells of its request."""
+
+    __slots__ = ("_path", "_scope", "_wanted")
+
+    def __init__(self, scope: Scope, wanted: dict[bytes, str]) -> None:
+        self._scope = scope
+        self._path: str = scope["path"]  # before mounts change it
+        self._wanted = wanted
+
+    def facts(self) -> Facts:
+        """Read the scope; a header that comes twice is one with commas."""
+        scope, wanted = self._scope, self._wanted
+        headers: dict[str, str] = {}
+        for name, value in scope["headers"]:
+            if name in wanted:
+                key, text = wanted[name], value.decode("latin-1")
+                headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        peer = scope.get("client")
+        return Facts(
+            self._path,
+            scope.get("query_string", b"").decode("latin-1"),
+            headers,
+            scope.get("method"),
+            None if peer is None else peer[0],
+        )
+
+    def route(self) -> str | None:
+        """Return what Starlette's router, FastAPI's or Litestar's left in the scope."""
+        scope = self._scope
+        template = scope.get("path_template")  # Litestar
+        if template is not None:
+            return str(template)
+        if "endpoint" not in scope:
+            return None
+        tail = getattr(scope.get("route"), "path_format", None)
+        return template_of(self._path, scope.get("path_params") or {}, tail)
+
+
+def _telling(send: Send, scope: Scope, client: AsyncAnalytics, lending: Lending) -> Send:
+    """Return a `send` that tracks a page once its answer begins."""
+    method = scope.get("method")
+
+    async def tell(message: Message) -> None:
+        await send(message)
+        if message["type"] == "http.response.start" and is_page(
+            method, message["status"], _content_type(message)
+        ):
+            tell_page(client, lending)
+
+    return tell
+
+
+def _content_type(message: Message) -> str:
+    for name, value in message.get("headers", ()):
+        if name.lower() == b"content-type":
+            return str(value.decode("latin-1"))
+    return ""
