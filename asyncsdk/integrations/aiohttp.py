@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from asyncsdk.client import AsyncAnalytics
 from asyncsdk.hosting.lending import Lending, accepts, tell_page
@@ -28,7 +29,6 @@ __all__ = [
 ]
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_Middleware = Callable[[web.Request, _Handler], Awaitable[web.StreamResponse]]
 
 #: Under which the client is in the application: ``request.config_dict[ANALYTICS]``.
 ANALYTICS: web.AppKey[AsyncAnalytics] = web.AppKey("analytics", AsyncAnalytics)
@@ -52,7 +52,7 @@ def analytics_ctx(client: AsyncAnalytics) -> Callable[[web.Application], AsyncIt
 def analytics_middleware(
     client: AsyncAnalytics,
     rules: ContextRules = ContextRules(),  # noqa: B008 - it is a frozen value
-) -> _Middleware:
+) -> Middleware:
     """Return a middleware that tells each event of a request what the request tells of itself.
 
     What a call or an inner `bind` says itself wins.

@@ -10,7 +10,8 @@
 
 Django's ASGI application knows no lifespan: `with_lifespan` gives it one, which starts the client and
 delivers what waits when the server ends. Without it the middleware starts the client with the first
-request, and the end of the loop leaves `exit_drain` seconds.
+request, but what waits at the end is lost: after a SIGTERM uvicorn ends the process while its loop
+still runs, so nothing can be delivered any more.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 async def item(item: int, analytics: AsyncAnalytics) -> None:
     analytics.track("Item Viewed", user_id="user-1")
 
-app = Litestar([item], plugins=[AnalyticsPlugin(client)])
+app = Litestar([items], plugins=[AnalyticsPlugin(client)])
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class AnalyticsPlugin(InitPlugin):
         client = self._client
         app_config.lifespan.insert(0, self._starting)
         # Litestar calls these hooks after the last lifespan has ended.
-        app_config.on_shutdown.append(client.shutdown)
+        app_config.on_shutdown.append(self._end)
         app_config.dependencies[self._dependency] = Provide(
             lambda: client, use_cache=True, sync_to_thread=False
         )
@@ -75,6 +75,9 @@ class AnalyticsPlugin(InitPlugin):
     async def _starting(self, _app: Litestar) -> AsyncIterator[None]:
         await self._client.start()
         yield
+
+    async def _end(self, _app: Litestar) -> None:
+        await self._client.shutdown()
 
 
 # Litestar names the messages of ASGI one by one where we take any.
