@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import uvicorn
+from aiohttp import web
 
 from asyncsdk import AsyncAnalytics, RudderStack
 from asyncsdk.collector import Collector
@@ -62,6 +63,19 @@ async def visitor(port: int) -> AsyncIterator[aiohttp.ClientSession]:
         f"http://127.0.0.1:{port}", cookie_jar=aiohttp.DummyCookieJar()
     ) as session:
         yield session
+
+
+@asynccontextmanager
+async def aiohttp_served(app: web.Application) -> AsyncIterator[aiohttp.ClientSession]:
+    """Serve *app* as aiohttp does."""
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        async with visitor(runner.addresses[0][1]) as session:
+            yield session
+    finally:
+        await runner.cleanup()
 
 
 async def text_of(session: aiohttp.ClientSession, path: str, **headers: str) -> str:

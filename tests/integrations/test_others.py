@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import aiohttp
 import pytest
-from aiohttp import web
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.http import HttpResponse
@@ -23,12 +22,12 @@ from tests.integrations.programs import (
     starlette_shop,
 )
 from tests.integrations.serving import (
+    aiohttp_served,
     client_at,
     context_of,
     events_of,
     served,
     text_of,
-    visitor,
 )
 
 pytestmark = pytest.mark.whole_way
@@ -88,19 +87,6 @@ async def test_litestar_has_it_all_in_a_plugin(collector: Collector) -> None:
     assert page_of(collector) == ("/page/{number}", "v-1")
     names = [one.body.get("event") for one in collector.events]
     assert (names[0], names[-2:]) == ("Started", ["Ended", "Ended at last"])
-
-
-@asynccontextmanager
-async def aiohttp_served(app: web.Application) -> AsyncIterator[aiohttp.ClientSession]:
-    """Serve *app* as aiohttp does."""
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        async with visitor(runner.addresses[0][1]) as session:
-            yield session
-    finally:
-        await runner.cleanup()
 
 
 async def test_aiohttp_has_a_cleanup_context_and_a_middleware(collector: Collector) -> None:
