@@ -14,6 +14,7 @@ from benchmarks.scenarios import (
     durable,
     flags,
     hold,
+    hosts,
     imports,
     mapping,
     several,
@@ -39,6 +40,7 @@ class Results(Struct, frozen=True, kw_only=True):
     flags: flags.Result | None = None
     mapping: mapping.Result | None = None
     durable: durable.Result | None = None
+    hosts: hosts.Result | None = None
 
 
 #: The scenarios, in the order in which they are measured and told.
@@ -65,6 +67,7 @@ def measure(scene: Scene, names: Collection[str]) -> Results:
         flags=flags.measure(scene) if "flags" in names else None,
         mapping=mapping.measure(scene) if "mapping" in names else None,
         durable=durable.measure(scene) if "durable" in names else None,
+        hosts=hosts.measure(scene) if "hosts" in names else None,
     )
 
 
@@ -83,6 +86,7 @@ def tables(found: Results) -> list[str]:
         found.flags and flags.table(found.flags),
         found.mapping and mapping.table(found.mapping),
         found.durable and durable.table(found.durable),
+        found.hosts and hosts.table(found.hosts),
     )
     return [text for text in written if text]
 
@@ -102,5 +106,6 @@ def goals(found: Results) -> list[Goal]:
         found.flags and flags.goals(found.flags),
         found.mapping and mapping.goals(found.mapping),
         found.durable and durable.goals(found.durable),
+        found.hosts and hosts.goals(found.hosts),
     )
     return [goal for some in asked if some for goal in some]
