@@ -55,12 +55,14 @@ class Lending:
     def _read(self) -> None:
         visit, route = self._visit, self._request.route()
         if visit is None:
-            visit = read_visit(self._rules, self._request.facts())
+            facts = self._request.facts()
+            facts.route = route
+            visit = read_visit(self._rules, facts)
         elif route is None:
             return
-        if route is not None:
+        else:
             visit = with_route(visit, route, self._rules.max_length)
-            self._routed = True
+        self._routed = route is not None
         self._visit = visit
         self._bound = Bound(
             visit.user_id, visit.anonymous_id, visit.session_id, visit.context, plain=True

@@ -18,22 +18,24 @@ def template_of(path: str, parameters: Mapping[str, object], tail: str | None = 
         tail: The innermost route's own template; what stands before it are mounts and prefixes,
             whose parameters are found by their values.
     """
-    names, plain = _read(tail) if tail is not None else ((), "")
-    if tail is None or any(name not in parameters for name in names):
+    if tail is None:
         return _with_names(path, parameters)
-    slashes = plain.count("/") + sum(str(parameters[name]).count("/") for name in names)
+    names, plain, slashes = _read(tail)
+    if not parameters.keys() >= names:
+        return _with_names(path, parameters)
+    if path.count("/") == slashes:
+        return plain  # nothing stands before it, and nothing that was filled in has slashes
+    slashes += sum(str(parameters[name]).count("/") for name in names)
     head = path.rsplit("/", slashes)[0]
-    if head and len(parameters) > len(names):
-        head = _with_names(
-            head, {name: value for name, value in parameters.items() if name not in names}
-        )
-    return head + plain
+    outside = {name: value for name, value in parameters.items() if name not in names}
+    return _with_names(head, outside) + plain
 
 
 @lru_cache(maxsize=512)
-def _read(tail: str) -> tuple[tuple[str, ...], str]:
-    """Return the names in a template, and the template without what says how they are read."""
-    return tuple(_NAMES.findall(tail)), _NAMES.sub(r"{\1}", tail)
+def _read(tail: str) -> tuple[frozenset[str], str, int]:
+    """Return a template's names, itself without what says how they are read, and its slashes."""
+    plain = _NAMES.sub(r"{\1}", tail)
+    return frozenset(_NAMES.findall(tail)), plain, plain.count("/")
 
 
 def _with_names(path: str, parameters: Mapping[str, object]) -> str:
