@@ -13,7 +13,7 @@ from asyncsdk.visits.words import campaign_in, cookie_in, id_in, locale_in, refe
 _PAGE = "text/html"
 
 
-class Facts(Struct):
+class Facts(Struct, gc=False):
     """A request, as much of it as may be read.
 
     Attributes:
@@ -33,7 +33,7 @@ class Facts(Struct):
     route: str | None = None
 
 
-class Visit(Struct):
+class Visit(Struct, gc=False):
     """What a request tells its events: plain values only."""
 
     context: dict[str, Any]
