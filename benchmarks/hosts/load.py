@@ -76,9 +76,9 @@ async def _visit(visits: Visits, port: int, shop: int, due: list[float]) -> None
     """Ask when it is due, on one connection, until it is closed."""
     clock = asyncio.get_running_loop().time
     began = clock()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         async with asyncio.timeout(due[-1] + _PATIENCE):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
             for number, when in enumerate(due):
                 await asyncio.sleep(max(began + when - clock(), 0.0))
                 writer.write(request(shop, number))
