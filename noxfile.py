@@ -62,10 +62,16 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests under coverage; arguments after `--` go to pytest and lift the gate."""
+    """Run the tests under coverage; arguments after `--` go to pytest and lift the gate.
+
+    Without arguments, two runs share the tests: see tests/sharing.py.
+    """
     install(session, "tests", also=PACKAGE)
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    if session.posargs:
+        session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    else:
+        session.run("python", "-m", "tests.sharing")
     session.run("coverage", "combine", "--quiet")
     gate = ("--fail-under=0",) if session.posargs else ()
     session.run("coverage", "report", *gate)
