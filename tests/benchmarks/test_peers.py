@@ -23,6 +23,7 @@ from benchmarks.peers.questions import (
 )
 from benchmarks.peers.server import Server, running
 from benchmarks.peers.table import markdown, text, verdict
+from tests.promises.children import without_coverage
 
 ROOT = Path(__file__).parents[2]
 KEYS = [question.key for question in QUESTIONS]
@@ -38,6 +39,7 @@ def column(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.peers", "--clients", OURS, "--json", str(file)],
         cwd=ROOT,
+        env=without_coverage(),  # what is measured is the client alone
         capture_output=True,
         encoding="utf-8",
         check=False,

@@ -15,6 +15,7 @@ from benchmarks.scenarios.burst import run_once
 from benchmarks.scenarios.everything import NAMES
 from benchmarks.sink import running_sink
 from benchmarks.workload import DATA_SETS
+from tests.promises.children import without_coverage
 
 pytestmark = pytest.mark.whole_way
 
@@ -31,6 +32,7 @@ def test_the_smallest_benchmark_loses_nothing_and_tells_all(tmp_path: Path) -> N
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--without-peers", *smallest],
         cwd=ROOT,
+        env=without_coverage(),  # what is measured is the client alone
         capture_output=True,
         text=True,
         check=False,

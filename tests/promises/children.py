@@ -117,6 +117,11 @@ class Child:
         return Ended(code, self.out, said)
 
 
+def without_coverage() -> dict[str, str]:
+    """Return an environment in which coverage leaves a child alone, and its children too."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+
+
 @asynccontextmanager
 async def started(
     *command: str, flags: tuple[str, ...] = STRICT, unmeasured: bool = False
@@ -128,9 +133,7 @@ async def started(
         flags: The interpreter's own.
         unmeasured: Whether coverage leaves it alone: it takes time, and locks.
     """
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    if unmeasured:
-        environ = {name: environ[name] for name in environ if not name.startswith("COVERAGE_")}
+    environ = {**(without_coverage() if unmeasured else os.environ), "PYTHONPATH": str(ROOT)}
     with tempfile.TemporaryFile() as errors, anyio.fail_after(60):
         line = [sys.executable, *flags, *command]
         async with await anyio.open_process(line, stderr=errors, env=environ) as process:

@@ -74,6 +74,7 @@ def too_close(lines: Iterable[tuple[float, str]]) -> dict[str, float]:
     }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("way", [(), ("zlib",), ("stored",)], ids=["isal", "zlib", "stored"])
 async def test_no_step_takes_the_loop_for_more_than_a_millisecond(way: tuple[str, ...]) -> None:
     """What does my loop feel at 2,000 events a second, up to 32 KB, while servers die? Little."""
