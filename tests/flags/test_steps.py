@@ -129,6 +129,7 @@ LARGE: dict[str, tuple[bytes, bool]] = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.whole_way
 @pytest.mark.parametrize("name", LARGE)
 async def test_no_definitions_hold_up_the_loop(name: str) -> None:
