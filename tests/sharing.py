@@ -26,9 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the modules that go the whole way: at the end, no run waits long for the other."""
-    far = {item.path for item in items if item.get_closest_marker("whole_way")}
-    items.sort(key=lambda item: item.path not in far)
+    """Begin with the modules that may take their time: at the end, no run waits long for the other."""
+    slow = {item.path for item in items if item.get_closest_marker("timeout")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 def pytest_runtestloop(session: pytest.Session) -> bool | None:

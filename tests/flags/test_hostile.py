@@ -306,6 +306,7 @@ def test_eight_megabytes_of_flags_are_decoded_in_small_pieces() -> None:
     at_most(LIMIT, slowest)
 
 
+@pytest.mark.alone
 def test_replaced_definitions_are_freed_in_small_pieces() -> None:
     """And what of the old ones, when new ones came? Freed piece by piece, not by Python's collector."""
     data = many(7_800)
