@@ -16,7 +16,6 @@ from tempfile import TemporaryDirectory, TemporaryFile
 import pytest
 
 PYTEST = (sys.executable, "-m", "coverage", "run", "-m", "pytest", "-p", "no:cacheprovider")
-RUNS = 2
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
