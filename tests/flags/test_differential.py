@@ -19,6 +19,7 @@ _SEEDS = st.integers(0, 2**63)
 
 @settings(max_examples=EXAMPLES)
 @given(seed=_SEEDS)
+@pytest.mark.timeout(120)
 def test_ours_says_what_theirs_says(seed: int) -> None:
     """Is local evaluation really the same? For whatever is made up: value, payload, reason.
 
