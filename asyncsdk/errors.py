@@ -23,6 +23,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+#: The code of a `TransportError` that no further attempt would change: tests stay on their machine.
+NETWORK_BLOCKED = "network_blocked"
+
 
 class AnalyticsError(Exception):
     """Tell what is, which rule was met and what to do; the facts are attributes.

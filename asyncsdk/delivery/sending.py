@@ -23,6 +23,7 @@ from msgspec import structs
 from asyncsdk.delivery.closing import give_back, insist
 from asyncsdk.delivery.parcels import Parcel, whole, without
 from asyncsdk.errors import (
+    NETWORK_BLOCKED,
     DeliveryError,
     HTTPStatusError,
     InvalidResponseError,
@@ -136,7 +137,8 @@ async def _exchange(lane: Lane, parcel: Parcel) -> Verdict:
     try:
         response = await lane.transport.send(structs.replace(request, timeout=lane.options.timeout))
     except TransportError as error:
-        return Verdict(fate=Fate.AGAIN, reason=str(error), code=error.code)
+        fate = Fate.NEVER if error.code == NETWORK_BLOCKED else Fate.AGAIN
+        return Verdict(fate=fate, reason=str(error), code=error.code)
     except Exception as error:  # noqa: BLE001 - an application's transport may raise anything
         lane.reporter.once("transport", f"the transport raised {type(error).__name__}")
         reason = f"the transport raised {type(error).__name__}"
@@ -400,7 +402,7 @@ def error_of(verdict: Verdict, name: str) -> DeliveryError:
     retryable = verdict.fate is Fate.AGAIN
     if verdict.status is None:
         kind = RequestTimeoutError if verdict.code == "request_timeout" else TransportError
-        return kind(text, retryable=retryable)
+        return kind(text, code=verdict.code, retryable=retryable)
     if verdict.code == "invalid_response":
         return InvalidResponseError(text, status=verdict.status, retryable=retryable)
     return HTTPStatusError(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from asyncsdk.errors import RequestTimeoutError, TransportError
 from asyncsdk.outside import beside
 from asyncsdk.seams import HttpRequest, HttpResponse
+from asyncsdk.transports import border
 from asyncsdk.transports.proxies import Proxies
 
 if TYPE_CHECKING:
@@ -96,10 +97,11 @@ class AiohttpTransport:
         """Send *request*; a kept connection that turns out dead is replaced once, at once.
 
         Raises:
-            TransportError: No whole answer was received.
+            TransportError: No whole answer was received, or the border is closed.
         """
         import aiohttp
 
+        border.check(request.url)
         history = SimpleNamespace(reused=False, answered=False)
         began = time.monotonic()
         try:

@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from asyncsdk.errors import RequestTimeoutError, TransportError
 from asyncsdk.seams import HttpRequest, HttpResponse
+from asyncsdk.transports import border
 from asyncsdk.transports.proxies import Proxies
 
 _MAX_HEAD = 65_536
@@ -54,8 +55,10 @@ class BlockingTransport:
         """Send *request*, blocking.
 
         Raises:
-            TransportError: No whole answer was received within what is left of the budget.
+            TransportError: No whole answer was received within what is left of the budget, or the
+                border is closed.
         """
+        border.check(request.url)
         left = self._until - time.monotonic()
         if left <= 0:
             raise RequestTimeoutError("no time is left", retryable=True)

@@ -2,7 +2,7 @@
 
 A block is a program of its own: a fresh interpreter runs it, it must end with 0 and write nothing
 to stderr. The addresses in DATA_PLANES are replaced by a running collector's; a block that makes
-a call must bring at least one event there, or start a collector of its own and assert what came.
+a call must bring at least one event there, or start a collector or a recording of its own and assert what came.
 A block that cannot run says why on the line above: `<!-- not run: needs a Redis server -->`.
 """
 
@@ -65,15 +65,17 @@ def named_sessions(shell: str) -> set[str]:
 
 
 def asserts_arrival(program: str) -> bool:
-    """Say whether *program* starts a collector of its own and asserts what its events are."""
+    """Say whether *program* has a collector, or a recording, of its own and asserts what came."""
     tree = ast.parse(program)
-    of_interest = {
-        f"{ast.unparse(item.optional_vars)}.events"
+    entered = {
+        ast.unparse(item.optional_vars): ast.unparse(item.context_expr).partition("(")[0]
         for node in ast.walk(tree)
         if isinstance(node, ast.With | ast.AsyncWith)
         for item in node.items
-        if item.optional_vars and ast.unparse(item.context_expr).startswith("Collector(")
+        if item.optional_vars
     }
+    of_interest = {f"{name}.events" for name, what in entered.items() if what == "Collector"}
+    of_interest |= {f"{name}.as_dicts" for name, what in entered.items() if what == "record"}
     # What is taken from the events under another name is of interest as well.
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and any(name in ast.unparse(node) for name in of_interest):

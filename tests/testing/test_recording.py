@@ -1,0 +1,184 @@
+"""Recording: what was said is kept as it would have been sent, and a failure says what differs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from unittest import mock
+
+import pytest
+
+from asyncsdk import AsyncAnalytics, Event, Message, RudderStack, State
+from asyncsdk.testing import Recording, record
+
+AWAY = RudderStack("WRITE_KEY", "https://dataplane.example.com")
+
+
+class OrderCompleted(Event, event="Order Completed"):
+    """A typed event."""
+
+    order_id: str
+    revenue: float
+
+
+@dataclass
+class Item:
+    """An object of an application's."""
+
+    sku: str
+
+
+@pytest.fixture
+def events() -> Iterator[Recording]:
+    """Record."""
+    with record() as recording:
+        yield recording
+
+
+@pytest.fixture
+def analytics() -> AsyncAnalytics:
+    """A client like an application's, made before its test."""
+    return AsyncAnalytics(AWAY)
+
+
+def test_calls_are_recorded_without_a_loop(analytics: AsyncAnalytics, events: Recording) -> None:
+    """As they are sent: with what is bound, after the hooks; the receipt is content."""
+    with analytics.bind(user_id="u", context={"ip": "192.0.2.1"}):
+        receipt = analytics.track("Item Viewed", properties={"sku": "s-1"})
+    analytics.identify("u", traits={"plan": "pro"})
+    assert [event.type for event in events] == ["track", "identify"]
+    assert events[0].context == {"ip": "192.0.2.1"}
+    assert receipt.state is State.DELIVERED
+    statistics = analytics.statistics()
+    assert (statistics.accepted, statistics.delivered, statistics.pending) == (2, 2, 0)
+
+
+async def test_nothing_is_sent_and_nobody_waits(events: Recording) -> None:
+    """Receipts, flush and shutdown end at once."""
+    async with AsyncAnalytics(AWAY) as analytics:
+        outcome = await analytics.track("E", user_id="u").delivered(1.0)
+        await analytics.flush(1.0)
+    assert outcome.state is State.DELIVERED
+    assert analytics.statistics().requests == 0
+    assert len(events) == 1
+
+
+def test_what_would_not_be_sent_is_not_recorded(events: Recording) -> None:
+    """A dropped event did not happen; a client that is switched off in tests still speaks."""
+    hooked = AsyncAnalytics(AWAY, before_send=lambda _message: None)
+    hooked.track("Dropped", user_id="u")
+    asking = AsyncAnalytics(AWAY, consent=["ads"])
+    asking.track("Refused", user_id="u", consent=False)
+    asking.track("Agreed", user_id="u", consent=True)
+    AsyncAnalytics(AWAY, enabled=False).track("Off", user_id="u")
+    assert [event.event for event in events] == ["Agreed", "Off"]
+
+
+def test_mistakes_are_still_mistakes(analytics: AsyncAnalytics, events: Recording) -> None:
+    """A test that passes must not hide a call that production refuses."""
+    with pytest.raises(ValueError, match="user_id"):
+        analytics.track("E")
+    assert len(events) == 0
+
+
+def test_what_is_recorded_does_not_change(analytics: AsyncAnalytics, events: Recording) -> None:
+    """The caller may reuse its dict, as always."""
+    facts = {"list": [1]}
+    analytics.track("E", user_id="u", properties=facts)
+    facts["list"].append(2)
+    assert events[0].properties == {"list": [1]}
+
+
+def test_as_dicts_is_the_same_in_every_run(analytics: AsyncAnalytics, events: Recording) -> None:
+    """Plain values for a snapshot; ids and times once they are steady."""
+    facts = {"price": Decimal("19.95"), "item": Item("s-1"), "at": datetime(2026, 1, 2, tzinfo=UTC)}
+    analytics.track("E", user_id="u", properties=facts)
+    sent = {"price": 19.95, "item": {"sku": "s-1"}, "at": "2026-01-02T00:00:00.000Z"}
+    said = {"type": "track", "event": "E", "user_id": "u", "properties": sent}
+    assert events.as_dicts() == [said]
+    events.clear()
+    events.steady()
+    for _ in range(2):
+        analytics.track("E", user_id="u", properties=facts)
+    first, second = events.as_dicts()
+    assert first == {
+        "message_id": "00000000-0000-7000-8000-000000000001",
+        "original_timestamp": "2026-01-01T00:00:00.000Z",
+        **said,
+    }
+    assert second["message_id"] == "00000000-0000-7000-8000-000000000002"
+    assert second["original_timestamp"] == "2026-01-01T00:00:01.000Z"
+    with pytest.raises(RuntimeError, match="before"):
+        events.steady()
+
+
+async def test_after_the_block_all_is_as_before(analytics: AsyncAnalytics) -> None:
+    """Ids are fresh again, and calls wait for a loop again."""
+    with record() as events:
+        events.steady(datetime(2030, 1, 1, tzinfo=UTC), step=0.5)
+        analytics.track("E", user_id="u")
+    receipt = analytics.track("E", user_id="u")
+    assert events.as_dicts()[0]["original_timestamp"] == "2030-01-01T00:00:00.000Z"
+    assert not receipt.message_id.startswith("00000000-0000-7000")
+    assert (len(events), receipt.state) == (1, State.PENDING)
+    await analytics.shutdown(1.0)
+
+
+def test_assert_tracked_takes_what_fits(analytics: AsyncAnalytics, events: Recording) -> None:
+    """Named keys count, others do not; values are equal in Python or on the wire."""
+    analytics.track("Order Completed", user_id="u", properties={"order_id": "o", "revenue": 20.0})
+    analytics.track(OrderCompleted("p", 19.95), user_id=42)
+    found = events.assert_tracked("Order Completed", user_id="u", properties={"revenue": 20})
+    assert isinstance(found, Message)
+    assert found.properties["order_id"] == "o"
+    events.assert_tracked(OrderCompleted, times=2)
+    events.assert_tracked(OrderCompleted("p", 19.95), user_id=42)
+    events.assert_tracked(OrderCompleted("p", 19.95), properties={"revenue": Decimal("19.95")})
+    events.assert_tracked("Order Completed", properties={"order_id": mock.ANY})
+    events.assert_not_tracked("Order Completed", user_id="nobody")
+    events.assert_not_tracked("Order Cancelled")
+    with pytest.raises(TypeError, match="no such field"):
+        events.assert_tracked("Order Completed", userid="u")
+
+
+def test_a_failure_shows_what_differs(analytics: AsyncAnalytics, events: Recording) -> None:
+    """The closest calls first, each with the places where it is not what was expected."""
+    analytics.page("Home", user_id="u")
+    analytics.track("Signed Up", user_id="u")
+    analytics.track(
+        "Order Completed", user_id="u", properties={"revenue": 19.95, "items": [{"sku": "a"}]}
+    )
+    with pytest.raises(AssertionError) as failed:
+        events.assert_tracked(
+            "Order Completed",
+            user_id="v",
+            properties={"revenue": 20, "coupon": "X", "items": [{"sku": "a"}]},
+        )
+    assert str(failed.value).splitlines() == [
+        "track(event='Order Completed', user_id='v', properties={'revenue': 20, 'coupon': 'X', "
+        "'items': [{'sku': 'a'}]}) was not recorded; of 3 calls these come closest:",
+        "  track(event='Order Completed', user_id='u')",
+        "    user_id: expected 'v', got 'u'",
+        "    properties.revenue: expected 20, got 19.95",
+        "    properties.coupon: expected 'X', but it is missing",
+        "  track(event='Signed Up', user_id='u')",
+        "    event: expected 'Order Completed', got 'Signed Up'",
+        "    user_id: expected 'v', got 'u'",
+        "    properties: expected {'revenue': 20, 'coupon': 'X', 'items': [{'sku': 'a'}]}, "
+        "but it is missing",
+    ]
+
+
+def test_other_failures_say_what_was(analytics: AsyncAnalytics, events: Recording) -> None:
+    """Nothing, another number, or just what should not have been."""
+    with pytest.raises(AssertionError, match="was not recorded; nothing was"):
+        events.assert_called("identify", user_id="u")
+    analytics.track("E", user_id="u")
+    with pytest.raises(AssertionError, match="was not recorded 2 times, but 1"):
+        events.assert_tracked("E", times=2)
+    with pytest.raises(AssertionError, match="recorded 1 times, and should not"):
+        events.assert_not_tracked("E")
+    with pytest.raises(AssertionError, match=r"closest:\n  track\(event='E'"):
+        events.assert_called("identify")
+    assert repr(events) == "<Recording of 1 calls>"
+    assert list(events[:1]) == [events[0]]
