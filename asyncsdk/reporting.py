@@ -12,7 +12,9 @@ import logging
 import threading
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from asyncsdk.errors import DeliveryError
 
@@ -32,6 +34,47 @@ DropHook = Callable[[str, int], object]
 EventHook = Callable[[str, Mapping[str, Any]], object]
 
 
+class Sending(Struct, frozen=True, kw_only=True):
+    """A request that is about to be made.
+
+    Attributes:
+        destination: The destination's name.
+        url: Where it goes; holds no key.
+        method: The HTTP method.
+        events: How many events it carries.
+        bytes: Size of its body, as it goes on the wire.
+        attempt: 1 for the first one of these events.
+    """
+
+    destination: str
+    url: str
+    method: str
+    events: int
+    bytes: int
+    attempt: int
+
+
+class Sent(Struct, frozen=True, kw_only=True):
+    """What came of a request.
+
+    Attributes:
+        fate: In one word: ``delivered``, ``again`` (it will be sent again), ``split`` (in parts),
+            ``never`` (refused for good), ``stop`` (the destination stands still), ``cancelled``.
+        status: The HTTP status, None without an answer.
+        code: Why there was no answer, or the server's own error code.
+    """
+
+    fate: str
+    status: int | None = None
+    code: str | None = None
+
+
+#: Called with what came of a request.
+SentHook: TypeAlias = Callable[[Sent], object]
+#: Called before each request; what it returns is called after it.
+RequestHook: TypeAlias = Callable[[Sending], SentHook | None]
+
+
 class Reporter:
     """Tell hooks and the log about one client's troubles; safe to use from any thread."""
 
@@ -42,11 +85,13 @@ class Reporter:
         on_error: ErrorHook | None = None,
         on_drop: DropHook | None = None,
         on_event: EventHook | None = None,
+        on_request: RequestHook | None = None,
     ) -> None:
         self._monotonic = monotonic
         self._on_error = on_error
         self._on_drop = on_drop
         self._on_event = on_event
+        self.on_request: RequestHook | None = on_request
         # This is all that changes: when a kind was last said, how often it was swallowed since,
         # which hooks and places were complained about.
         self._said: dict[str, float] = {}
@@ -66,7 +111,9 @@ class Reporter:
         """Log *text* unless this *kind* was logged in the last *quiet* seconds.
 
         Args:
-            kind: What sort of trouble it is.
+            kind: What sort of trouble it is: a word, and where it has them a destination and a
+                reason. Log records have them as ``asyncsdk_kind``, ``asyncsdk_destination`` and
+                ``asyncsdk_reason``, and the count as ``asyncsdk_count``.
             text: The line; ``{count}`` in it becomes what happened since the last line.
             level: The logging level.
             count: How much of it happened.
@@ -79,13 +126,20 @@ class Reporter:
             return
         self._said[kind] = now
         self._swallowed[kind] = 0
-        _log(level, text.replace("{count}", str(total)))
+        word, _, rest = kind.partition(" ")
+        destination, _, reason = rest.partition(" ")
+        facts = {"kind": word, "count": total, "destination": destination, "reason": reason}
+        _log(level, text.replace("{count}", str(total)), facts)
 
     def once(self, place: str, text: str, *, level: int = logging.WARNING) -> None:
-        """Log *text* the first time that *place* is named, and never again."""
+        """Log *text* the first time that *place* is named, and never again.
+
+        The first word of *place* is the record's ``asyncsdk_kind``, the rest its ``asyncsdk_place``.
+        """
         if place not in self._once:
             self._once.add(place)
-            _log(level, text)
+            word, _, rest = place.partition(" ")
+            _log(level, text, {"kind": word, "place": rest})
 
     def error(self, error: DeliveryError) -> None:
         """Hand *error* to `on_error`."""
@@ -110,6 +164,18 @@ class Reporter:
     def call(self, name: str, hook: Callable[[T], object], fact: T) -> None:
         """Hand *fact* to a *hook* of the user's that is called *name*."""
         self._call(name, lambda one: one(fact), hook)
+
+    def sending(self, request: Sending) -> SentHook | None:
+        """Hand *request* to `on_request`; return who wants to hear what came of it."""
+        heard: list[SentHook | None] = []
+        if self.on_request is not None:
+            self._call("on_request", lambda hook: heard.append(hook(request)), self.on_request)
+        return heard[0] if heard and callable(heard[0]) else None
+
+    def sent(self, hook: SentHook | None, outcome: Sent) -> None:
+        """Tell the *hook* that `sending` returned what came of its request."""
+        if hook is not None:
+            self.call("on_request", hook, outcome)
 
     def hook_failed(self, name: str, error: BaseException) -> None:
         """Say once that the user's hook *name* raised; the kind of error only, not its text."""
@@ -145,7 +211,8 @@ _WORDS = {
 }
 
 
-def _log(level: int, text: str) -> None:
+def _log(level: int, text: str, facts: Mapping[str, object]) -> None:
+    extra = {f"asyncsdk_{name}": fact for name, fact in facts.items() if fact != ""}
     # The application's handlers and filters may raise anything; there is nobody left to tell.
     with contextlib.suppress(Exception):
-        logger.log(level, "asyncsdk: %s", text)
+        logger.log(level, "asyncsdk: %s", text, extra=extra)

@@ -67,6 +67,7 @@ class AsyncAnalytics(Saying):
             on_error=settings.on_error,
             on_drop=settings.on_drop,
             on_event=settings.on_event,
+            on_request=settings.on_request,
         )
         if settings.log_level is not None:
             logger.setLevel(settings.log_level)

@@ -91,7 +91,7 @@ class Leaving:
         ending = self._runner.alive and self._runner.loop is None
         if count and not ending:
             self._reporter.once(
-                "left behind",
+                "left_behind",
                 f"a client was dropped without shutdown() while {count} events waited; they are "
                 'still being sent. Call "await client.shutdown()" or use "async with"',
             )

@@ -199,7 +199,7 @@ def take(lane: Lane, encoded: Encoded, place: Place, *, owner: bool) -> bool:
     door.leave(encoded, place)
     if door.unclaimed:
         lane.reporter.once(
-            "no loop",
+            "no_loop",
             f"{len(door.left)} events wait, for this client has never met a running event loop; "
             "start it on one (async with, or await start()), or use SyncAnalytics in a program "
             "without asyncio",

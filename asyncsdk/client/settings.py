@@ -24,7 +24,7 @@ from asyncsdk.options import (
     check_mapping,
     check_seconds,
 )
-from asyncsdk.reporting import DropHook, ErrorHook, EventHook
+from asyncsdk.reporting import DropHook, ErrorHook, EventHook, RequestHook
 from asyncsdk.seams import Store, Transport
 from asyncsdk.stores import MemoryStore
 
@@ -73,6 +73,7 @@ class Options(TypedDict, total=False):
     on_error: ErrorHook | None
     on_drop: DropHook | None
     on_event: EventHook | None
+    on_request: RequestHook | None
     log_level: str | None
     store: Store
     shutdown_timeout: float
@@ -100,6 +101,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     on_error: ErrorHook | None = None
     on_drop: DropHook | None = None
     on_event: EventHook | None = None
+    on_request: RequestHook | None = None
     log_level: str | None = None
     store: Any = None
     shutdown_timeout: float = 10.0
@@ -233,6 +235,7 @@ _CHECKS: dict[str, Callable[[str, Any], None]] = {
     "on_error": _optional_callable,
     "on_drop": _optional_callable,
     "on_event": _optional_callable,
+    "on_request": _optional_callable,
     "log_level": _level,
     "store": _seam(Store, ("append", "take", "settle", "recover")),
     "shutdown_timeout": check_seconds,

@@ -274,7 +274,7 @@ class Lane:
         self.pace = self.pace.after_success(self.options.concurrency, started=started)
         if stood_still and not self.pace.stopped:
             self.reporter.say(
-                f"goes on {self.name}", f"{self.name}: delivers again", level=logging.INFO
+                f"resumed {self.name}", f"{self.name}: delivers again", level=logging.INFO
             )
 
     def _failing(self, verdict: Verdict, started: float, count: int) -> None:

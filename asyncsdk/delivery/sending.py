@@ -31,8 +31,9 @@ from asyncsdk.errors import (
     TransportError,
 )
 from asyncsdk.receipts import DELIVERED, Outcome, State
+from asyncsdk.reporting import Sending, Sent
 from asyncsdk.retrying import Move, Range, Step, decide, refusals_allowed
-from asyncsdk.seams import DeadLetter, Fate, Lease, Refusal, Verdict
+from asyncsdk.seams import DeadLetter, Fate, HttpRequest, Lease, Refusal, Verdict
 
 if TYPE_CHECKING:
     from asyncsdk.delivery.lane import Lane
@@ -134,6 +135,32 @@ async def _exchange(lane: Lane, parcel: Parcel) -> Verdict:
         attempt=attempt,
     )
     lane.sent(len(packed), again=attempt > 1)
+    if lane.reporter.on_request is None:
+        return await _answer(lane, parcel, request)
+    return await _watched(lane, parcel, request, attempt)
+
+
+async def _watched(lane: Lane, parcel: Parcel, request: HttpRequest, attempt: int) -> Verdict:
+    """Send *request* while `on_request` looks on, which hears of its end in any case."""
+    sending = Sending(
+        destination=lane.name,
+        url=request.url,
+        method=request.method,
+        events=parcel.count,
+        bytes=len(request.body),
+        attempt=attempt,
+    )
+    tell, outcome = lane.reporter.sending(sending), Sent(fate="cancelled")
+    try:
+        verdict = await _answer(lane, parcel, request)
+        outcome = Sent(fate=verdict.fate.value, status=verdict.status, code=verdict.code)
+        return verdict
+    finally:
+        lane.reporter.sent(tell, outcome)
+
+
+async def _answer(lane: Lane, parcel: Parcel, request: HttpRequest) -> Verdict:
+    destination = lane.destination
     try:
         response = await lane.transport.send(structs.replace(request, timeout=lane.options.timeout))
     except TransportError as error:

@@ -67,6 +67,7 @@ WRONG: list[tuple[str, Any]] = [
     ("on_error", 5),
     ("on_drop", "print"),
     ("on_event", []),
+    ("on_request", "print"),
     ("log_level", "LOUD"),
     ("log_level", 10),
     ("store", object()),

@@ -147,3 +147,27 @@ def test_the_logger_is_left_to_the_application() -> None:
     assert logger.name == "asyncsdk"
     assert logger.level == logging.NOTSET
     assert any(isinstance(handler, logging.NullHandler) for handler in logger.handlers)
+
+
+def test_lines_carry_their_facts_for_programs(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever writes JSON need not parse a text; what is not known is left out."""
+    reporter = Reporter(clock)
+    reporter.drop("here", "queue_full", 3)
+    reporter.say("moved", "the loop changed")
+    reporter.once("hook on_drop", "it raised")
+    found = [
+        {name: value for name, value in vars(record).items() if name.startswith("asyncsdk_")}
+        for record in caplog.records
+    ]
+    assert found == [
+        {
+            "asyncsdk_kind": "drop",
+            "asyncsdk_count": 3,
+            "asyncsdk_destination": "here",
+            "asyncsdk_reason": "queue_full",
+        },
+        {"asyncsdk_kind": "moved", "asyncsdk_count": 1},
+        {"asyncsdk_kind": "hook", "asyncsdk_place": "on_drop"},
+    ]

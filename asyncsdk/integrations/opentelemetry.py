@@ -1,0 +1,171 @@
+"""OpenTelemetry: spans of the requests, and metrics, through its API alone.
+
+Without an SDK in the application nothing happens here, at hardly any cost. Counters and queues are
+read when the SDK collects; calls cost nothing more. One span is made for each request, which carries a
+batch, and instrumented HTTP clients are told to make none of their own meanwhile: else sending events
+about requests would make requests to be told about.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+try:
+    from opentelemetry import context, metrics, trace
+    from opentelemetry.context import _SUPPRESS_HTTP_INSTRUMENTATION_KEY, Context
+except ImportError as _missing:
+    raise ImportError(
+        "asyncsdk.integrations.opentelemetry needs opentelemetry-api: pip install 'asyncsdk[otel]'"
+    ) from _missing
+
+from asyncsdk.client import AsyncAnalytics
+from asyncsdk.messages import Message
+from asyncsdk.receipts import LaneStatistics
+from asyncsdk.reporting import Sending, Sent, SentHook
+from asyncsdk.version import __version__
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation
+    from opentelemetry.trace import Span, TracerProvider
+
+Read = Callable[[LaneStatistics], Mapping[str, float]]
+
+_NAME = "asyncsdk"
+
+# Counters by name: unit, what they count, and the number at each value of `reason` ("" for none).
+_COUNTERS: dict[str, tuple[str, str, Read]] = {
+    "asyncsdk.events.accepted": ("{event}", "Taken from calls", lambda one: {"": one.accepted}),
+    "asyncsdk.events.delivered": ("{event}", "At the server", lambda one: {"": one.delivered}),
+    "asyncsdk.events.rejected": ("{event}", "Refused for good", lambda one: {"": one.rejected}),
+    "asyncsdk.events.dead": ("{event}", "Given up", lambda one: {"": one.dead}),
+    "asyncsdk.events.dropped": ("{event}", "Let go of", lambda one: one.dropped_reasons),
+    "asyncsdk.requests": ("{request}", "Requests sent", lambda one: {"": one.requests}),
+    "asyncsdk.retries": ("{request}", "Of these, sent again", lambda one: {"": one.retries}),
+    "asyncsdk.failures": ("{request}", "Of these, in vain", lambda one: {"": one.failures}),
+    "asyncsdk.sent": ("By", "Bytes of bodies on the wire", lambda one: {"": one.bytes_sent}),
+}
+_LEVELS: dict[str, tuple[str, str, Read]] = {
+    "asyncsdk.queue.size": ("{event}", "Events not settled", lambda one: {"": one.pending}),
+    "asyncsdk.queue.bytes": ("By", "Bytes of these", lambda one: {"": one.queue_bytes}),
+    "asyncsdk.stopped": ("1", "1 while it stands still", lambda one: {"": int(bool(one.stopped))}),
+}
+
+
+class OpenTelemetry:
+    """Tell OpenTelemetry about clients: one object for all clients of a process.
+
+        telemetry = OpenTelemetry()
+        analytics = AsyncAnalytics(…, on_request=telemetry.on_request)
+        telemetry.watch(analytics)
+
+    Args:
+        tracer_provider: Another one than the process's own.
+        meter_provider: Another one than the process's own.
+    """
+
+    def __init__(
+        self,
+        *,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+    ) -> None:
+        self._tracer = trace.get_tracer(_NAME, __version__, tracer_provider)
+        meter = metrics.get_meter(_NAME, __version__, meter_provider)
+        self._sizes = meter.create_histogram(
+            "asyncsdk.batch.size", unit="{event}", description="Events of a request"
+        )
+        self._durations = meter.create_histogram(
+            "asyncsdk.send.duration", unit="s", description="From the request to its answer"
+        )
+        # This is all that changes.
+        self._clients: weakref.WeakSet[AsyncAnalytics] = weakref.WeakSet()
+        self._observe(meter)
+
+    def watch(self, analytics: AsyncAnalytics) -> None:
+        """Read the counters of *analytics* whenever metrics are collected, as long as it lives."""
+        self._clients.add(analytics)
+
+    def on_request(self, sending: Sending) -> SentHook:
+        """Make a span of a request; for the client's option of the same name."""
+        span = self._tracer.start_span(
+            "asyncsdk.send",
+            Context(),  # a root: the loop that sends began with whichever call was the first
+            kind=trace.SpanKind.CLIENT,
+            attributes=_attributes(sending),
+        )
+        inside = context.set_value(_SUPPRESS_HTTP_INSTRUMENTATION_KEY, value=True)
+        token = context.attach(trace.set_span_in_context(span, inside))
+        began = time.perf_counter()
+
+        def sent(outcome: Sent) -> None:
+            seconds = time.perf_counter() - began
+            context.detach(token)
+            labels = {"destination": sending.destination, "fate": outcome.fate}
+            self._sizes.record(sending.events, labels)
+            self._durations.record(seconds, labels)
+            _end(span, outcome)
+
+        return sent
+
+    def _observe(self, meter: Meter) -> None:
+        for name, (unit, text, read) in _COUNTERS.items():
+            seen = self._reader(read)
+            meter.create_observable_counter(name, [seen], unit=unit, description=text)
+        for name, (unit, text, read) in _LEVELS.items():
+            seen = self._reader(read)
+            meter.create_observable_up_down_counter(name, [seen], unit=unit, description=text)
+
+    def _reader(self, read: Read) -> Callable[[CallbackOptions], Iterable[Observation]]:
+        def observe(_options: CallbackOptions) -> Iterator[Observation]:
+            # Clients may have destinations of the same name: they are one line of a chart.
+            sums: dict[tuple[str, str], float] = {}
+            for client in list(self._clients):
+                for name, lane in client.statistics().destinations.items():
+                    for reason, value in read(lane).items():
+                        sums[name, reason] = sums.get((name, reason), 0) + value
+            for (name, reason), value in sums.items():
+                labels = {"destination": name, **({"reason": reason} if reason else {})}
+                yield metrics.Observation(value, labels)
+
+        return observe
+
+
+def trace_context(message: Message) -> Message:
+    """Put the ids of the current span into the event's context; a hook for `before_send`."""
+    span = trace.get_current_span().get_span_context()
+    if span.is_valid:
+        ids = {
+            "trace_id": trace.format_trace_id(span.trace_id),
+            "span_id": trace.format_span_id(span.span_id),
+        }
+        message.context = {**(message.context or {}), **ids}
+    return message
+
+
+def _attributes(sending: Sending) -> dict[str, str | int]:
+    parts = urlsplit(sending.url)
+    return {
+        "asyncsdk.destination": sending.destination,
+        "http.request.body.size": sending.bytes,
+        "http.request.method": sending.method,
+        "http.request.resend_count": sending.attempt - 1,
+        "messaging.batch.message_count": sending.events,
+        "server.address": parts.hostname or "",
+        "server.port": parts.port or (443 if parts.scheme == "https" else 80),
+        "url.full": f"{parts.scheme}://{parts.netloc}{parts.path}",
+    }
+
+
+def _end(span: Span, outcome: Sent) -> None:
+    span.set_attribute("asyncsdk.fate", outcome.fate)
+    if outcome.status is not None:
+        span.set_attribute("http.response.status_code", outcome.status)
+    if outcome.fate != "delivered":
+        error = outcome.code or (str(outcome.status) if outcome.status else outcome.fate)
+        span.set_attribute("error.type", error)
+        span.set_status(trace.StatusCode.ERROR)
+    span.end()

@@ -1,0 +1,104 @@
+"""Prometheus: a collector that reads `statistics()` at each scrape; calls cost nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+try:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+    from prometheus_client.registry import Collector
+except ImportError as _missing:
+    raise ImportError(
+        "asyncsdk.integrations.prometheus needs prometheus-client: "
+        "pip install 'asyncsdk[prometheus]'"
+    ) from _missing
+
+from asyncsdk.client import AsyncAnalytics
+from asyncsdk.receipts import LaneStatistics, add_up
+
+Read = Callable[[LaneStatistics], Mapping[str, float]]
+_Family = type[CounterMetricFamily] | type[GaugeMetricFamily]
+
+
+def _field(name: str) -> Read:
+    return lambda lane: {"": getattr(lane, name)}
+
+
+def _fates(lane: LaneStatistics) -> Mapping[str, float]:
+    fates = ("delivered", "rejected", "dead", "dropped")
+    return {fate: getattr(lane, fate) for fate in fates}
+
+
+# Each metric: its kind, what it says, the label beside `destination`, and how it is read.
+_METRICS: dict[str, tuple[_Family, str, str, Read]] = {
+    "accepted": (CounterMetricFamily, "Events taken from calls.", "", _field("accepted")),
+    "settled": (CounterMetricFamily, "Events by the end they came to.", "fate", _fates),
+    "dropped": (
+        CounterMetricFamily,
+        "Events dropped, by reason.",
+        "reason",
+        lambda lane: lane.dropped_reasons,
+    ),
+    "refused": (CounterMetricFamily, "Calls that raised, the queue full.", "", _field("refused")),
+    "unsupported": (CounterMetricFamily, "Calls without a form.", "", _field("unsupported")),
+    "coerced": (CounterMetricFamily, "Values that went as text.", "", _field("coerced")),
+    "replayed": (CounterMetricFamily, "Dead letters put back.", "", _field("replayed")),
+    "requests": (CounterMetricFamily, "Requests sent.", "", _field("requests")),
+    "retries": (CounterMetricFamily, "Requests sent again.", "", _field("retries")),
+    "failures": (CounterMetricFamily, "Requests in vain.", "", _field("failures")),
+    "sent_bytes": (CounterMetricFamily, "Bytes of bodies on the wire.", "", _field("bytes_sent")),
+    "pending": (GaugeMetricFamily, "Events not settled.", "", _field("pending")),
+    "stored": (GaugeMetricFamily, "Events in a store.", "", _field("stored")),
+    "queue_bytes": (GaugeMetricFamily, "Bytes of pending events.", "", _field("queue_bytes")),
+    "paused_seconds": (GaugeMetricFamily, "Until the next attempt.", "", _field("paused")),
+    "stopped": (
+        GaugeMetricFamily,
+        "1 while the destination stands still.",
+        "",
+        lambda lane: {"": float(bool(lane.stopped))},
+    ),
+}
+
+
+class AnalyticsCollector(Collector):
+    """Show the counters of clients to Prometheus: ``REGISTRY.register(AnalyticsCollector(…))``.
+
+    Each metric has the label ``destination``. Clients of one process whose destinations have the
+    same name are summed up.
+
+    Args:
+        clients: Whose counters; they live as long as this does.
+        prefix: What the metrics' names begin with.
+    """
+
+    def __init__(self, *clients: AsyncAnalytics, prefix: str = "asyncsdk") -> None:
+        self._clients = clients
+        self._prefix = prefix
+
+    def describe(self) -> Iterator[Metric]:
+        """Yield the metrics without their values, so that registering reads nothing."""
+        yield from self._metrics({})
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics as they are now; any thread may ask."""
+        lanes: dict[str, list[LaneStatistics]] = {}
+        for client in self._clients:
+            for name, lane in client.statistics().destinations.items():
+                lanes.setdefault(name, []).append(lane)
+        yield from self._metrics({name: _sum(several) for name, several in lanes.items()})
+
+    def _metrics(self, lanes: Mapping[str, LaneStatistics]) -> Iterator[Metric]:
+        for name, (kind, text, label, read) in _METRICS.items():
+            labels = ["destination", label] if label else ["destination"]
+            family = kind(f"{self._prefix}_{name}", text, labels=labels)
+            for destination, lane in lanes.items():
+                for value_of, value in read(lane).items():
+                    values = [destination, value_of] if label else [destination]
+                    family.add_metric(values, value)
+            yield family
+
+
+def _sum(lanes: Sequence[LaneStatistics]) -> LaneStatistics:
+    if len(lanes) == 1:
+        return lanes[0]
+    return add_up({str(number): lane for number, lane in enumerate(lanes)})
