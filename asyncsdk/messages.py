@@ -101,6 +101,8 @@ class Event(msgspec.Struct, metaclass=EventMeta):
 def properties_of(event: Event) -> dict[str, Any]:
     """Return the fields of a typed *event*, in the order of its class, one level deep.
 
+    As msgspec would write them: by their names on the wire, without those that are `UNSET`.
+
     Raises:
         ValidationError: The class was made without ``event="…"``.
     """
@@ -109,7 +111,8 @@ def properties_of(event: Event) -> dict[str, Any]:
             f"event: {type(event).__name__} has no event name; "
             f'write class {type(event).__name__}(Event, event="…")'
         )
-    return structs.asdict(event)
+    fields = zip(event.__struct_encode_fields__, structs.astuple(event), strict=True)
+    return {name: value for name, value in fields if value is not msgspec.UNSET}
 
 
 def check_text(field: str, value: object) -> str:

@@ -1,4 +1,4 @@
-"""The command line: `asyncsdk demo`, `asyncsdk demo --ndjson …`, `asyncsdk collect`.
+"""The command line: `asyncsdk demo`, `asyncsdk demo --ndjson …`, `asyncsdk collect`, `… codegen`.
 
 `entry` reads the arguments (`arguments`, pure) and starts one of the shells:
 
@@ -6,6 +6,7 @@
               (`shop`, pure) from tasks and threads (`feeding`), the count at the end (`tallying`)
     shipping  a file of events (`reading`, `lines`) to a real server, until it is `hopeless`
     collector.serve
+    planning  a tracking plan becomes a module of typed events
 
 `wording` makes the texts, `screen` shows them.
 """

@@ -81,8 +81,15 @@ class MapOptions(Struct, frozen=True, kw_only=True):
     functions: str | None = None
 
 
+class CodegenOptions(Struct, frozen=True, kw_only=True):
+    """Which plan becomes which module; `-` is stdin and stdout."""
+
+    plan: str
+    output: str = "-"
+
+
 #: What a command is told.
-AnyOptions: TypeAlias = DemoOptions | FileOptions | CollectOptions | MapOptions
+AnyOptions: TypeAlias = DemoOptions | FileOptions | CollectOptions | MapOptions | CodegenOptions
 
 
 def parse(argv: Sequence[str], environ: Mapping[str, str]) -> AnyOptions:
@@ -97,6 +104,8 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> AnyOptions:
     """
     parser, demo = _parsers()
     found = parser.parse_args(argv)
+    if found.command == "codegen":
+        return CodegenOptions(plan=found.plan, output=found.output)
     if found.command == "collect":
         return CollectOptions(
             host=found.host,
@@ -182,7 +191,22 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
             "mapping is wrong.",
         )
     )
+    _describe_codegen(
+        commands.add_parser(
+            "codegen",
+            help="write typed events from a tracking plan",
+            description="Write a Python module with a class for each event of a tracking plan: "
+            "RudderStack's, Segment's, or a JSON Schema. Exit code 2 if it cannot be read.",
+        )
+    )
     return parser, demo
+
+
+def _describe_codegen(codegen: argparse.ArgumentParser) -> None:
+    codegen.add_argument("plan", metavar="PLAN.json", help="- is stdin")
+    codegen.add_argument(
+        "-o", "--output", default="-", metavar="FILE.py", help="without it, to stdout"
+    )
 
 
 def _describe_map(parser: argparse.ArgumentParser) -> None:

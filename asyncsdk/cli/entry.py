@@ -5,7 +5,14 @@ import os
 import sys
 from collections.abc import Sequence
 
-from asyncsdk.cli.arguments import AnyOptions, CollectOptions, FileOptions, MapOptions, parse
+from asyncsdk.cli.arguments import (
+    AnyOptions,
+    CodegenOptions,
+    CollectOptions,
+    FileOptions,
+    MapOptions,
+    parse,
+)
 from asyncsdk.cli.interrupting import INTERRUPTED
 from asyncsdk.cli.screen import Screen
 from asyncsdk.errors import ConfigurationError
@@ -38,6 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: AnyOptions) -> int:
+    if isinstance(options, CodegenOptions):
+        from asyncsdk.cli.planning import write_events
+
+        return write_events(options)
     if isinstance(options, CollectOptions):
         return _collect(options)
     if isinstance(options, MapOptions):

@@ -29,6 +29,10 @@ def _fates(lane: LaneStatistics) -> Mapping[str, float]:
     return {fate: getattr(lane, fate) for fate in fates}
 
 
+def _flags_age(lane: LaneStatistics) -> Mapping[str, float]:
+    return {} if lane.flags_age is None else {"": lane.flags_age}
+
+
 # Each metric: its kind, what it says, the label beside `destination`, and how it is read.
 _METRICS: dict[str, tuple[_Family, str, str, Read]] = {
     "accepted": (CounterMetricFamily, "Events taken from calls.", "", _field("accepted")),
@@ -46,11 +50,13 @@ _METRICS: dict[str, tuple[_Family, str, str, Read]] = {
     "requests": (CounterMetricFamily, "Requests sent.", "", _field("requests")),
     "retries": (CounterMetricFamily, "Requests sent again.", "", _field("retries")),
     "failures": (CounterMetricFamily, "Requests in vain.", "", _field("failures")),
+    "flag_failures": (CounterMetricFamily, "Vain questions on flags.", "", _field("flag_failures")),
     "sent_bytes": (CounterMetricFamily, "Bytes of bodies on the wire.", "", _field("bytes_sent")),
     "pending": (GaugeMetricFamily, "Events not settled.", "", _field("pending")),
     "stored": (GaugeMetricFamily, "Events in a store.", "", _field("stored")),
     "queue_bytes": (GaugeMetricFamily, "Bytes of pending events.", "", _field("queue_bytes")),
     "paused_seconds": (GaugeMetricFamily, "Until the next attempt.", "", _field("paused")),
+    "flags_age_seconds": (GaugeMetricFamily, "Age of flag definitions.", "", _flags_age),
     "stopped": (
         GaugeMetricFamily,
         "1 while the destination stands still.",

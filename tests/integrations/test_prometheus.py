@@ -59,7 +59,7 @@ def test_drops_have_their_reasons_and_clients_are_summed_up() -> None:
 def test_registering_reads_nothing_and_the_same_names_twice_are_refused() -> None:
     """As Prometheus asks of collectors."""
     collector = AnalyticsCollector(client("http://127.0.0.1:9"))
-    assert [metric.samples for metric in collector.describe()] == [[]] * 16
+    assert [metric.samples for metric in collector.describe()] == [[]] * 18
     registry = CollectorRegistry(auto_describe=False)
     registry.register(collector)
     with pytest.raises(ValueError, match="Duplicated"):
@@ -70,6 +70,10 @@ def test_every_counter_is_shown() -> None:
     """A counter that is new in `statistics()` is missed by nobody."""
     shown = {metric.name.removeprefix("asyncsdk_") for metric in AnalyticsCollector().describe()}
     ends = {"delivered", "rejected", "dead", "dropped_reasons", "destinations", "taken"}
-    renamed = {"bytes_sent": "sent_bytes", "paused": "paused_seconds"}
+    renamed = {
+        "bytes_sent": "sent_bytes",
+        "paused": "paused_seconds",
+        "flags_age": "flags_age_seconds",
+    }
     fields = {renamed.get(name, name) for name in Statistics.__struct_fields__} - ends
     assert fields <= shown
