@@ -159,7 +159,19 @@ def _bounded(plain: str, schema: Schema) -> str:
         if shown is not None and beside not in bounds:
             bounds[word] = shown
     said = ", ".join(f"{word}={shown}" for word, shown in bounds.items())
-    return f"Annotated[{plain}, Meta({said})]" if said else plain
+    return _Bounded(plain, said) if said else plain
+
+
+class _Bounded(str):
+    """An annotation with bounds, which remembers what it is without them."""
+
+    __slots__ = ("plain",)
+    plain: str
+
+    def __new__(cls, plain: str, bounds: str) -> _Bounded:
+        made = super().__new__(cls, f"Annotated[{plain}, Meta({bounds})]")
+        made.plain = plain
+        return made
 
 
 def _bound(kind: str, value: object) -> str | None:
@@ -215,6 +227,9 @@ def _union(annotations: Iterator[str]) -> str:
     literals = [one for one in found if one.startswith("Literal")]
     if len(set(families)) < len(families) or (literals and len(found) > 1):
         return "Any"
+    if len(found) - ("None" in found) > 1:
+        # msgspec 0.22 crashes when it lets go of the union of a text with bounds and an object.
+        found = [one.plain if isinstance(one, _Bounded) else one for one in found]
     return " | ".join(sorted(found, key=lambda one: one == "None"))
 
 

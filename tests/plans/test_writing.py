@@ -158,6 +158,7 @@ def test_no_text_of_a_plan_becomes_code() -> None:
             [{}, {"a": "b"}],
         ),
         ({"not": {"type": "string"}}, ["a", 1], []),
+        ({"type": ["string", "object"], "pattern": ", Meta("}, ["a", {}], [1]),
         ({"type": "integer", "minimum": 0.5, "maximum": 1e300}, [0, 2], ["a"]),
         ({"type": "integer", "minimum": 0, "exclusiveMinimum": 0}, [0], [-1]),
         ({"type": "string", "minLength": -1, "pattern": "("}, ["", "a"], [1]),
