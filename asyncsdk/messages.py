@@ -111,8 +111,14 @@ def properties_of(event: Event) -> dict[str, Any]:
             f"event: {type(event).__name__} has no event name; "
             f'write class {type(event).__name__}(Event, event="…")'
         )
-    fields = zip(event.__struct_encode_fields__, structs.astuple(event), strict=True)
-    return {name: value for name, value in fields if value is not msgspec.UNSET}
+    names = event.__struct_encode_fields__
+    if names == event.__struct_fields__:
+        found = structs.asdict(event)
+    else:
+        found = dict(zip(names, structs.astuple(event), strict=True))
+    for name in [name for name, value in found.items() if value is msgspec.UNSET]:
+        del found[name]
+    return found
 
 
 def check_text(field: str, value: object) -> str:
