@@ -54,6 +54,7 @@ _METRICS: dict[str, tuple[_Family, str, str, Read]] = {
     "sent_bytes": (CounterMetricFamily, "Bytes of bodies on the wire.", "", _field("bytes_sent")),
     "pending": (GaugeMetricFamily, "Events not settled.", "", _field("pending")),
     "stored": (GaugeMetricFamily, "Events in a store.", "", _field("stored")),
+    "in_store": (GaugeMetricFamily, "Events in the store, of anybody.", "", _field("in_store")),
     "queue_bytes": (GaugeMetricFamily, "Bytes of pending events.", "", _field("queue_bytes")),
     "paused_seconds": (GaugeMetricFamily, "Until the next attempt.", "", _field("paused")),
     "flags_age_seconds": (GaugeMetricFamily, "Age of flag definitions.", "", _flags_age),
@@ -84,14 +85,26 @@ class AnalyticsCollector(Collector):
     def describe(self) -> Iterator[Metric]:
         """Yield the metrics without their values, so that registering reads nothing."""
         yield from self._metrics({})
+        yield self._unclaimed({})
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics as they are now; any thread may ask."""
         lanes: dict[str, list[LaneStatistics]] = {}
+        unclaimed: dict[str, int] = {}
         for client in self._clients:
-            for name, lane in client.statistics().destinations.items():
+            statistics = client.statistics()
+            unclaimed.update(statistics.unclaimed)
+            for name, lane in statistics.destinations.items():
                 lanes.setdefault(name, []).append(lane)
         yield from self._metrics({name: _sum(several) for name, several in lanes.items()})
+        yield self._unclaimed(unclaimed)
+
+    def _unclaimed(self, found: Mapping[str, int]) -> Metric:
+        text = "Events that the store keeps for destinations that are not here."
+        family = GaugeMetricFamily(f"{self._prefix}_unclaimed", text, labels=["destination"])
+        for destination, count in found.items():
+            family.add_metric([destination], count)
+        return family
 
     def _metrics(self, lanes: Mapping[str, LaneStatistics]) -> Iterator[Metric]:
         for name, (kind, text, label, read) in _METRICS.items():

@@ -1,10 +1,12 @@
 """Prometheus reads the counters at each scrape, from a thread of its own."""
 
+from pathlib import Path
+
 import anyio.to_thread
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from asyncsdk import AsyncAnalytics, RudderStack, Statistics
+from asyncsdk import AsyncAnalytics, RudderStack, SQLiteStore, Statistics
 from asyncsdk.collector import Collector, Fault
 from asyncsdk.integrations.prometheus import AnalyticsCollector
 
@@ -56,10 +58,25 @@ def test_drops_have_their_reasons_and_clients_are_summed_up() -> None:
     assert found['shop_stopped{destination="a"}'] == 0
 
 
+async def test_what_a_store_keeps_for_nobody_is_shown(tmp_path: Path) -> None:
+    """A destination that was renamed leaves events behind, which somebody should know."""
+    for name in ("old", "new"):
+        there = RudderStack("WRITE_KEY", "http://127.0.0.1:9", name=name)
+        async with AsyncAnalytics(
+            there, store=SQLiteStore(tmp_path), shutdown_timeout=0.1
+        ) as analytics:
+            if name == "old":
+                await analytics.track("E", user_id="u").stored()
+            else:
+                registry = CollectorRegistry()
+                registry.register(AnalyticsCollector(analytics))
+                assert scraped(registry)['asyncsdk_unclaimed{destination="old"}'] == 1
+
+
 def test_registering_reads_nothing_and_the_same_names_twice_are_refused() -> None:
     """As Prometheus asks of collectors."""
     collector = AnalyticsCollector(client("http://127.0.0.1:9"))
-    assert [metric.samples for metric in collector.describe()] == [[]] * 18
+    assert [metric.samples for metric in collector.describe()] == [[]] * 20
     registry = CollectorRegistry(auto_describe=False)
     registry.register(collector)
     with pytest.raises(ValueError, match="Duplicated"):
