@@ -5,6 +5,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
 import pytest
 
 from asyncsdk import Event, ValidationError
@@ -164,3 +165,20 @@ def test_consent_covers_all_purposes_or_says_nothing(
 ) -> None:
     """One no is a no; a purpose that nobody was asked for leaves it open."""
     assert has_consent(consent, ("ads", "statistics")) is covers
+
+
+def test_fields_go_by_their_names_on_the_wire_and_unset_ones_do_not_go() -> None:
+    """As msgspec itself would write them; other values are not even looked at."""
+
+    class Renamed(Event, event="E", kw_only=True):
+        first: int
+        class_: str | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="class")
+
+    class Plain(Event, event="E", kw_only=True):
+        first: object
+        second: str | msgspec.UnsetType = msgspec.UNSET
+
+    assert properties_of(Renamed(first=1, class_="a")) == {"first": 1, "class": "a"}
+    assert properties_of(Renamed(first=1)) == {"first": 1}
+    assert properties_of(Plain(first=None)) == {"first": None}
+    assert list(properties_of(Plain(first=1, second="a"))) == ["first", "second"]
