@@ -68,6 +68,7 @@ def build(client: AsyncAnalytics, rules: ContextRules, *, silent: bool = False) 
         on_shutdown=[at_the_end],
         plugins=[AnalyticsPlugin(client, rules=rules)],
         openapi_config=None,
+        logging_config=None,  # else it sets up the whole process's, and the tests' after this one
     )
 
 
