@@ -28,12 +28,12 @@ class Holding:
     def __init__(
         self, number: int, fates: list[Fates], born: list[float], letters: Sequence[DeadLetter] = ()
     ) -> None:
-        self.number = number  # grows from batch to batch
-        self.fates = fates  # of its chunks, in order
-        self.born = born  # when each of these opened, on the loop's clock
-        self.letters = letters  # that it was, if it comes back
+        self.number: int = number  # grows from batch to batch
+        self.fates: list[Fates] = fates  # of its chunks, in order
+        self.born: list[float] = born  # when each of these opened, on the loop's clock
+        self.letters: Sequence[DeadLetter] = letters  # that it was, if it comes back
         # This is all that changes.
-        self.kept = False  # whether it is in a store that outlives us
+        self.kept: bool = False  # whether it is in a store that outlives us
         self.lease: Lease | None = None  # of a kept one, while it is in our hands
 
 

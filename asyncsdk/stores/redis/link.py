@@ -48,7 +48,7 @@ class Link:
         #: What is done with a new line before anything is paid on it.
         self.prepare: Callable[[Line], Awaitable[None]] = _nothing
         # This is all that changes.
-        self.changed = Bell()  # here or away
+        self.changed: Bell = Bell()  # here or away
         self.kept: bool = False  # a task of ours tries again while Redis is away
         self.away: str = ""  # why; empty while it is here or was not asked yet
         self.away_since: float = 0.0  # on the loop's clock

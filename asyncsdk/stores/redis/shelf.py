@@ -18,8 +18,8 @@ class Shelf:
         self._lasting = lasting  # the fallback may have batches of an earlier run
         self.shards: Sequence[Shard] = shards
         # This is all that changes.
-        self.filled = Bell()  # something may be taken
-        self.turn = asyncio.Lock()  # one asks Redis at a time
+        self.filled: Bell = Bell()  # something may be taken
+        self.turn: asyncio.Lock = asyncio.Lock()  # one asks Redis at a time
         self.share: int = len(shards)  # shards that are ours to own
         self.doubtful: set[str] = set()  # batch keys: an answer to their append was lost
         self.spare: dict[str, Lease] = {}  # batches to be lent from memory, by their keys

@@ -51,7 +51,10 @@ class Tally:
     __slots__ = ("aside", "batches", "events", "size")
 
     def __init__(self) -> None:
-        self.batches = self.events = self.size = self.aside = 0
+        self.batches: int = 0
+        self.events: int = 0
+        self.size: int = 0
+        self.aside: int = 0  # batches that cannot be read
 
 
 class Spool:
@@ -79,7 +82,7 @@ class Spool:
         self._run = database.run
         self._limits = limits
         self._clock = clock
-        self.letters = Letters(
+        self.letters: Letters = Letters(
             database, most=limits.max_letters, most_bytes=limits.max_letter_bytes
         )
         # This is all that changes.
@@ -88,8 +91,8 @@ class Spool:
         self._changed: set[str] = set()  # lanes of which something was written
         self._front: dict[str, int] = {}  # all of a lane up to this number is leased, or gone
         self._undo: list[Callable[[], object]] = []  # of what the open transaction changed here
-        self.dirty = False  # whether anything was written since the last look
-        self.damaged = 0  # batches that turned out to be, since the last look
+        self.dirty: bool = False  # whether anything was written since the last look
+        self.damaged: int = 0  # batches that turned out to be, since the last look
         self._set_clock(boot)
         self._load()
 
