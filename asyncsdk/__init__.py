@@ -36,17 +36,22 @@ from asyncsdk.version import __version__
 if TYPE_CHECKING:
     from asyncsdk.destinations import GetFluxly, Inslytic, PostHog, RudderStack, Segment
     from asyncsdk.stores import RedisStore, SQLiteStore
+    from asyncsdk.synchronous import SyncAnalytics
 else:
 
     def __getattr__(name: str) -> type:
-        """Load a destination, or a store, with the first use of its name."""
+        """Load what not every program needs with the first use of its name."""
         for room, names in ((destinations, destinations.SYSTEMS), (stores, stores.LATER)):
             if name in names:
                 return getattr(room, name)
+        if name == "SyncAnalytics":
+            from asyncsdk.synchronous import SyncAnalytics
+
+            return SyncAnalytics
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), *destinations.SYSTEMS, *stores.LATER})
+        return sorted({*globals(), *destinations.SYSTEMS, *stores.LATER, "SyncAnalytics"})
 
 
 __all__ = [
@@ -81,6 +86,7 @@ __all__ = [
     "StoreAwayError",
     "StoreError",
     "StoreFullError",
+    "SyncAnalytics",
     "TransportError",
     "ValidationError",
     "__version__",

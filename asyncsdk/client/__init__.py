@@ -6,6 +6,7 @@ checking     a call's arguments become a Message, or a clear error
 posting      a Message goes through hooks and encoding to the doors of its lanes
 binding      what `bind` lends to the calls inside its block
 running      runs: starting, flushing, ending, on whatever loop
+carrying     what `bind` lends, from one process to another
 waiting      what a receipt does when somebody awaits it
 leaving      signals, and the interpreter's exit
 settings     the client's own options, checked

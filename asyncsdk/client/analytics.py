@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from asyncsdk.client.binding import Binding, own
-from asyncsdk.client.checking import Bound, Later
+from asyncsdk.client.carrying import carried
+from asyncsdk.client.checking import Bound, Later, bound_to
 from asyncsdk.client.directing import Directed
 from asyncsdk.client.flag_desk import FlagDesk
 from asyncsdk.client.house import House, check_shape
@@ -199,6 +200,13 @@ class AsyncAnalytics(Saying):
     def statistics(self) -> Statistics:
         """Return all counters and gauges, per destination and in sum; they add up."""
         return self._runner.statistics()
+
+    def bound(self) -> dict[str, Any]:
+        """Return what is bound here, as plain JSON values: ``bind(**…)`` takes it elsewhere.
+
+        For ids and context that travel with a job to another process.
+        """
+        return carried(bound_to(self._shared))
 
     def bind(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Protocol, Unpack
+from typing import Any, Generic, Protocol, TypeVar, Unpack
 
 from asyncsdk.client.checking import Common, CommonWithUser
 from asyncsdk.client.gate import (
@@ -19,7 +19,9 @@ from asyncsdk.client.gate import (
     Call,
 )
 from asyncsdk.messages import Event, Id, Object
-from asyncsdk.receipts import Receipt
+
+#: What a call returns.
+ReceiptT = TypeVar("ReceiptT")
 
 
 class FlagSnapshot(Protocol):
@@ -30,7 +32,7 @@ class FlagSnapshot(Protocol):
         ...
 
 
-class Calls(ABC):
+class Calls(ABC, Generic[ReceiptT]):
     """The calls of a client: plain functions that take microseconds and never wait."""
 
     def track(
@@ -39,7 +41,7 @@ class Calls(ABC):
         *,
         properties: Object | None = None,
         **common: Unpack[CommonWithUser],
-    ) -> Receipt:
+    ) -> ReceiptT:
         """Say that something happened.
 
         Args:
@@ -59,7 +61,7 @@ class Calls(ABC):
         *,
         traits: Object | None = None,
         **common: Unpack[Common],
-    ) -> Receipt:
+    ) -> ReceiptT:
         """Say who a user is.
 
         Args:
@@ -80,7 +82,7 @@ class Calls(ABC):
         category: str | None = None,
         properties: Object | None = None,
         **common: Unpack[CommonWithUser],
-    ) -> Receipt:
+    ) -> ReceiptT:
         """Say that a page was viewed.
 
         Args:
@@ -104,7 +106,7 @@ class Calls(ABC):
         category: str | None = None,
         properties: Object | None = None,
         **common: Unpack[CommonWithUser],
-    ) -> Receipt:
+    ) -> ReceiptT:
         """Say that a screen of an app was viewed.
 
         Args:
@@ -128,7 +130,7 @@ class Calls(ABC):
         traits: Object | None = None,
         group_type: str | None = None,
         **common: Unpack[CommonWithUser],
-    ) -> Receipt:
+    ) -> ReceiptT:
         """Say that a user belongs to a group.
 
         Args:
@@ -151,7 +153,7 @@ class Calls(ABC):
         group_key: Id,
         properties: Object | None = None,
         **common: Unpack[CommonWithUser],
-    ) -> Receipt:
+    ) -> ReceiptT:
         """Say what a group is, as PostHog does; no user is needed.
 
         Args:
@@ -174,7 +176,7 @@ class Calls(ABC):
         user_id: Id,
         traits: Object | None = None,
         **common: Unpack[Common],
-    ) -> Receipt:
+    ) -> ReceiptT:
         """Say that two ids are one user.
 
         Args:
@@ -201,7 +203,7 @@ class Calls(ABC):
         send_feature_flags: bool = False,
         disable_geoip: bool | None = None,
         **common: Unpack[CommonWithUser],
-    ) -> Receipt:
+    ) -> ReceiptT:
         """Say that something happened, in PostHog's words.
 
         Other systems get a `track` with ``user_id = distinct_id``. Without any id, given or bound,
@@ -240,7 +242,7 @@ class Calls(ABC):
         flags: Object | FlagSnapshot | None = None,
         disable_geoip: bool | None = None,
         **common: Unpack[CommonWithUser],
-    ) -> Receipt:
+    ) -> ReceiptT:
         """Say that an error occurred (PostHog alone).
 
         What is told of it: its type and text, those of its causes and of a group's members, and the
@@ -271,5 +273,5 @@ class Calls(ABC):
         return self._say(CAPTURE_EXCEPTION, {**given, **common})
 
     @abstractmethod
-    def _say(self, call: Call, given: dict[str, Any]) -> Receipt:
+    def _say(self, call: Call, given: dict[str, Any]) -> ReceiptT:
         """Take a *call* and all that it was *given*; the dict is the taker's own."""

@@ -299,12 +299,17 @@ def _drain_then_again(number: int) -> None:
 
         return work
 
-    for client in list(waiting):
-        if _soon(client, drained(client)) is None:
+    for client in sorted(waiting, key=_is_elsewhere):  # who blocks lets the others begin
+        if _is_elsewhere(client) or _soon(client, drained(client)) is None:
             waiting.discard(client)
             client.drain_at_once()
     if not waiting:
         _again(number)
+
+
+def _is_elsewhere(client: Leaving) -> bool:
+    """Say whether the client's loop goes on in another thread, so that it can be waited for here."""
+    return client.loop is not None and client.loop.is_running() and running_loop() is None
 
 
 def _again(number: int) -> None:

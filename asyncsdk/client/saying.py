@@ -69,7 +69,7 @@ class Shared:
         self.add_flags: AddFlags | None = None  # to events that ask for it
 
 
-class Saying(Calls):
+class Saying(Calls[Receipt]):
     """Read, complete and encode calls, and give them to lanes.
 
     Args:

@@ -35,6 +35,11 @@ _inherited: list[object] = []
 _NO_GUESSING = {"Accept-Encoding": "identity"}
 
 
+def load() -> None:
+    """Import aiohttp now: a process that forks while a thread does it leaves the child half of it."""
+    import aiohttp  # noqa: F401
+
+
 class AiohttpTransport:
     """Send requests with aiohttp; certificates are verified, redirects never followed.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import anyio
 
-from asyncsdk import AsyncAnalytics, RudderStack, Segment, Statistics
+from asyncsdk import AsyncAnalytics, RudderStack, Segment, Statistics, SyncAnalytics
 from asyncsdk.collector import Collector
 from asyncsdk.options import Delivery
 
@@ -51,7 +51,7 @@ async def until(condition: Callable[[], object]) -> None:
             await anyio.sleep(0.002)
 
 
-def adds_up(client: AsyncAnalytics, *, threads: bool = False) -> Statistics:
+def adds_up(client: AsyncAnalytics | SyncAnalytics, *, threads: bool = False) -> Statistics:
     """Check that every event is accounted for, per lane and in sum; return the counts."""
     total = client.statistics()
     for one in (total, *total.destinations.values()):

@@ -1,0 +1,180 @@
+"""Threads: one event loop on a thread of its own, for code that has none.
+
+    idle ──wake() or call()──▶ up ──rest(), let_go()──▶ idle
+                               └── fork: the child is idle; the thread and its loop are the parent's
+
+The thread is a daemon: it keeps no program from ending, and is still there when the exit drains
+over its loop. (The thread of anyio's own `start_blocking_portal` is of a pool in older versions,
+for which the interpreter waits before it calls anybody at the exit.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import threading
+import weakref
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from threading import get_ident
+from typing import NamedTuple, TypeVar, TypeVarTuple
+
+import anyio
+import anyio.lowlevel
+from anyio.from_thread import BlockingPortal
+
+from asyncsdk.errors import ConfigurationError
+
+importlib.import_module("anyio._backends._asyncio")  # now: see aio.load, and for the first call
+
+_NAME = "asyncsdk loop"
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
+
+
+class _Up(NamedTuple):
+    """A loop that runs."""
+
+    portal: BlockingPortal
+    thread: threading.Thread
+    loop: asyncio.AbstractEventLoop
+    last: asyncio.Future[Callable[[], Awaitable[object]]]  # what is still to be done, once known
+
+
+class LoopThread:
+    """Run a loop while somebody needs it. Every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        # This is all that changes.
+        self._lock = threading.RLock()
+        self._up: _Up | None = None
+        self._coming: Future[_Up] | None = None  # until it is up
+        self._waking = False
+        if not _alive:
+            _hear_of_forks()
+        _alive.add(self)
+
+    def wake(self, work: Callable[[], object]) -> None:
+        """Do *work* on the loop, at once; it must neither wait nor call anybody here."""
+        up = self._up
+        if up is not None and up.thread.ident == get_ident():
+            work()  # said by a hook: the loop is here
+            return
+        with self._lock:
+            if not self._waking:  # else a signal's handler is in the middle of this very function
+                self._waking = True
+                try:
+                    self._get_up().portal.call(work)
+                finally:
+                    self._waking = False
+
+    def call(self, work: Callable[[*Args], Awaitable[T]], *args: *Args) -> T:
+        """Await *work* on the loop; return or raise what it does.
+
+        Interrupting this (by Ctrl-C) leaves the work to the loop.
+
+        Raises:
+            ConfigurationError: Called on the loop's own thread, such as by a hook: it would wait
+                for itself.
+        """
+        while True:
+            with self._lock:
+                up = self._get_up()
+            if up.thread.ident == get_ident():
+                raise ConfigurationError(
+                    "asyncsdk: this waits for the client's own thread, on which it was called; "
+                    "hooks must not wait",
+                    code="wrong_thread",
+                )
+            try:
+                future = up.portal.start_task_soon(work, *args)
+            except RuntimeError:  # it has ended meanwhile
+                self._forget(up)
+            else:
+                return future.result()
+
+    def rest(self, idle: Callable[[], bool]) -> None:
+        """End the thread if it is still *idle*; wait until it has ended."""
+        with self._lock:
+            up = self._up
+            if up is None or not idle():
+                return
+            self._up = None
+        up.loop.call_soon_threadsafe(up.last.set_result, anyio.lowlevel.checkpoint)
+        if up.thread.ident != get_ident():
+            up.thread.join()
+
+    def let_go(self, last: Callable[[], Awaitable[object]]) -> None:
+        """End the thread once *last* is done, without waiting."""
+        up, self._up = self._up, None
+        if up is not None:
+            up.loop.call_soon_threadsafe(up.last.set_result, last)
+
+    def after_fork(self) -> None:
+        """Start clean in a forked child."""
+        _parents.append(self._up)
+        self._lock = threading.RLock()
+        self._up = None
+        self._coming = None
+        self._waking = False
+
+    def _get_up(self) -> _Up:
+        if self._up is None:
+            coming = self._coming or self._start()
+            try:
+                self._up = coming.result()
+            finally:
+                if coming.done():  # else this was interrupted, and the next one waits for it
+                    self._coming = None
+        return self._up
+
+    def _start(self) -> Future[_Up]:
+        self._coming = coming = Future[_Up]()
+        try:
+            threading.Thread(target=_run, args=(coming,), name=_NAME, daemon=True).start()
+        except BaseException:
+            self._coming = None
+            raise
+        return coming
+
+    def _forget(self, up: _Up) -> None:
+        with self._lock:
+            if self._up is up:
+                self._up = None
+
+
+def _run(came_up: Future[_Up]) -> None:
+    try:
+        anyio.run(_serve, came_up, backend="asyncio")
+    except BaseException as error:
+        if came_up.done():
+            raise
+        came_up.set_exception(error)
+
+
+async def _serve(came_up: Future[_Up]) -> None:
+    async with BlockingPortal() as portal:
+        loop = asyncio.get_running_loop()
+        last: asyncio.Future[Callable[[], Awaitable[object]]] = loop.create_future()
+        came_up.set_result(_Up(portal, threading.current_thread(), loop, last))
+        await (await last)()
+
+
+# All that the module owns: who is told of forks, and what a child got of its parent's loops. To
+# collect these would complain that their tasks did not end.
+_alive: weakref.WeakSet[LoopThread] = weakref.WeakSet()
+_parents: list[object] = []
+_hooked: list[bool] = []
+
+
+def _hear_of_forks() -> None:
+    if not _hooked and hasattr(os, "register_at_fork"):
+        _hooked.append(True)  # such a hook cannot be taken back: once is enough
+        os.register_at_fork(after_in_child=_after_fork)
+
+
+def _after_fork() -> None:
+    for one in list(_alive):
+        one.after_fork()
