@@ -25,6 +25,12 @@ def install(session: nox.Session, *groups: str, also: tuple[str, ...] = ()) -> N
     session.install("-c", "constraints.txt", *wanted, *also)
 
 
+def install_loose(session: nox.Session) -> None:
+    """Install what must come without its dependencies."""
+    wanted = nox.project.dependency_groups(PYPROJECT, "loose")
+    session.install("--no-deps", "-c", "constraints.txt", *wanted)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check form, habits and that each test says what it promises."""
@@ -45,6 +51,7 @@ def imports(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check types as mypy sees them, as pyright does, and as users get them."""
     install(session, "types", "tests", "bench", also=PACKAGE)
+    install_loose(session)
     session.run("mypy")
     session.run("pyright")
     session.run("pyright", "--verifytypes", "asyncsdk", "--ignoreexternal")
@@ -67,6 +74,7 @@ def tests(session: nox.Session) -> None:
     Without arguments, two runs share the tests: see tests/sharing.py.
     """
     install(session, "tests", also=PACKAGE)
+    install_loose(session)
     session.run("coverage", "erase")
     if session.posargs:
         session.run("coverage", "run", "-m", "pytest", *session.posargs)
