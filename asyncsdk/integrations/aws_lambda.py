@@ -1,0 +1,149 @@
+"""AWS Lambda: one loop for the life of the container, and a flush at the end of each invocation.
+
+The container is frozen once the handler returns. So what waits is delivered before that, as far as
+the time goes; what did not go stays queued, is said, and goes with the next invocation. Needs no
+package of AWS's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import warnings
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeVar, cast, overload
+
+from asyncsdk.client import AsyncAnalytics
+from asyncsdk.errors import ConfigurationError
+from asyncsdk.receipts import FlushResult
+from asyncsdk.reporting import logger
+
+EventT = TypeVar("EventT")
+ContextT = TypeVar("ContextT")
+ResultT = TypeVar("ResultT")
+Report = Callable[[FlushResult], None]
+
+
+class Decorator(Protocol):
+    """Makes the function that Lambda calls."""
+
+    @overload
+    def __call__(
+        self, handler: Callable[[EventT, ContextT], Coroutine[Any, Any, ResultT]], /
+    ) -> Callable[[EventT, ContextT], ResultT]: ...
+
+    @overload
+    def __call__(
+        self, handler: Callable[[EventT, ContextT], ResultT], /
+    ) -> Callable[[EventT, ContextT], ResultT]: ...
+
+
+def lambda_handler(
+    client: AsyncAnalytics,
+    *,
+    flush_budget: float = 2.0,
+    safety: float = 0.25,
+    report: Report | None = None,
+) -> Decorator:
+    """Return a decorator for a handler, ``async def`` or plain, that flushes *client* at its end.
+
+    Also when the handler raises. Everything runs on one loop, which lasts as long as the container:
+    connections are kept from one invocation to the next.
+
+    Args:
+        client: Not entered with ``async with``; it is the module's.
+        flush_budget: Seconds that the flush may take.
+        safety: Seconds before the invocation's own time limit at which it ends at the latest.
+        report: Told if something stays queued; a warning is logged in any case.
+
+    Raises:
+        ConfigurationError: A number is negative.
+    """
+    for name, value in (("flush_budget", flush_budget), ("safety", safety)):
+        if not value >= 0:
+            raise ConfigurationError(f"{name}: seconds are needed, 0 or more; this is {value}")
+    ending = _Ending(client, flush_budget, safety, report)
+
+    def decorate(handler: Callable[[object, object], object]) -> Callable[[object, object], object]:
+        @functools.wraps(handler)
+        def invoke(event: object, context: object) -> object:
+            loop = _kept_loop()
+            try:
+                result = handler(event, context)
+                return loop.run_until_complete(result) if inspect.iscoroutine(result) else result
+            finally:
+                ending.flush(loop, context)
+
+        return invoke
+
+    return cast("Decorator", decorate)
+
+
+class _Ending:
+    """What is done at the end of an invocation."""
+
+    def __init__(
+        self, client: AsyncAnalytics, budget: float, safety: float, report: Report | None
+    ) -> None:
+        self._client = client
+        self._budget = budget
+        self._safety = safety
+        self._report = report
+
+    def flush(self, loop: asyncio.AbstractEventLoop, context: object) -> None:
+        """Deliver what waits, within the time that is left; never raise."""
+        seconds = self._seconds(context)
+        result = FlushResult(pending=self._client.pending)
+        if seconds > 0 and result.pending:
+            try:
+                result = loop.run_until_complete(self._client.flush(seconds))
+            except Exception as error:  # noqa: BLE001 - the handler's result must not suffer
+                logger.error("asyncsdk: the flush failed (%s)", error)
+        if result.pending:
+            self._say(result, seconds)
+
+    def _seconds(self, context: object) -> float:
+        ask: Callable[[], int] | None = getattr(context, "get_remaining_time_in_millis", None)
+        if ask is None:  # called by hand, or by a test
+            return self._budget
+        return min(self._budget, ask() / 1000 - self._safety)
+
+    def _say(self, result: FlushResult, seconds: float) -> None:
+        logger.warning(
+            "asyncsdk: %d events did not go within %.3g s of this invocation; they stay queued and "
+            "go with the next one",
+            result.pending,
+            max(seconds, 0.0),
+        )
+        if self._report is not None:
+            try:
+                self._report(result)
+            except Exception as error:  # noqa: BLE001 - as above
+                logger.error("asyncsdk: report raised %s", type(error).__name__)
+
+
+_loops: list[asyncio.AbstractEventLoop] = []  # the one that is kept
+
+
+def _kept_loop() -> asyncio.AbstractEventLoop:
+    """Return the container's loop, and make it the thread's: Mangum asks for that one."""
+    if asyncio._get_running_loop() is not None:  # noqa: SLF001
+        raise ConfigurationError(
+            "a Lambda handler was called on a running event loop; call it from a thread without one"
+        )
+    if not _loops or _loops[0].is_closed():
+        _loops[:] = [_threads_loop() or asyncio.new_event_loop()]
+    asyncio.set_event_loop(_loops[0])
+    return _loops[0]
+
+
+def _threads_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the loop that the thread has already, if it can be used."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            loop = asyncio.get_event_loop()
+        except RuntimeError:
+            return None
+    return None if loop.is_closed() else loop

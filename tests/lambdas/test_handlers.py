@@ -1,0 +1,179 @@
+"""`lambda_handler`: what it makes of a handler, within one process."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from asyncsdk import AsyncAnalytics, ConfigurationError, FlushResult
+from asyncsdk.collector import Collector, Fault
+from asyncsdk.integrations import aws_lambda
+from asyncsdk.integrations.aws_lambda import lambda_handler
+from tests.client.street import names, rudder
+from tests.synchronous.conftest import collector as collector
+
+
+class Context:
+    """An invocation with some milliseconds left."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return them."""
+        return self.left
+
+
+@pytest.fixture(autouse=True)
+def container(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Begin each test with a container that was never invoked; its loop is closed at the end."""
+    loop = asyncio.new_event_loop()
+    monkeypatch.setattr(aws_lambda, "_loops", [loop])
+    yield
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    asyncio.set_event_loop(None)
+
+
+@pytest.fixture
+def client(collector: Collector) -> Iterator[AsyncAnalytics]:
+    """Make a client that sends nothing by itself; its run ends with the test."""
+    client = AsyncAnalytics(rudder(collector), flush_interval=0, retry_base=0.01, exit_drain=0.1)
+    yield client
+    lambda_handler(client)(lambda _event, _context: client.shutdown(0.1))(None, None)
+
+
+def test_both_kinds_of_handlers_return_their_result(
+    client: AsyncAnalytics, collector: Collector
+) -> None:
+    """What does Lambda get? What the handler returns, from `async def` and `def` alike."""
+    wrap = lambda_handler(client)
+
+    @wrap
+    async def waits(event: str, _context: object) -> str:
+        """Wait a little."""
+        await asyncio.sleep(0)
+        client.track("waited", user_id=event)
+        return f"waited for {event}"
+
+    @wrap
+    def plain(event: str, _context: object) -> str:
+        client.track("did", user_id=event)
+        return f"did {event}"
+
+    assert waits("a", None) == "waited for a"
+    assert plain("b", Context(10_000)) == "did b"
+    assert names(collector) == ["waited", "did"]
+    assert (waits.__name__, waits.__doc__) == ("waits", "Wait a little.")
+
+
+def test_a_handler_that_fails_is_flushed_and_fails(
+    client: AsyncAnalytics, collector: Collector
+) -> None:
+    """What if the handler raises? What it said before arrives, and Lambda hears of the error."""
+
+    @lambda_handler(client)
+    def fails(_event: object, _context: object) -> None:
+        client.track("tried", user_id="u")
+        raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        fails(None, Context(10_000))
+    assert names(collector) == ["tried"]
+
+
+@pytest.mark.parametrize("left", [0, 200, 250])
+def test_an_invocation_without_time_leaves_all_to_the_next_one(
+    client: AsyncAnalytics, collector: Collector, caplog: pytest.LogCaptureFixture, left: int
+) -> None:
+    """What if no time is left? Nothing is begun; it is said, and the next invocation delivers."""
+    told: list[FlushResult] = []
+
+    @lambda_handler(client, safety=0.25, report=told.append)
+    def handler(event: str, _context: object) -> None:
+        client.track(event, user_id="u")
+
+    handler("first", Context(left))
+    assert (names(collector), client.pending, [one.pending for one in told]) == ([], 1, [1])
+    assert "1 events did not go within 0 s" in caplog.text
+    handler("second", Context(10_000))
+    assert (names(collector), client.pending, len(told)) == (["first", "second"], 0, 1)
+
+
+def test_a_flush_ends_before_the_invocation_does(
+    client: AsyncAnalytics, collector: Collector
+) -> None:
+    """What if the server hangs? The invocation's own limit goes before the budget."""
+    collector.script(Fault(kind="hang", times=1))
+    told: list[FlushResult] = []
+
+    @lambda_handler(client, flush_budget=60.0, safety=0.1, report=told.append)
+    def handler(_event: object, _context: object) -> None:
+        client.track("E", user_id="u")
+
+    handler(None, Context(300))
+    (result,) = told
+    assert result.pending == 1
+    assert 0.15 < result.duration < 2.0
+
+
+def test_what_reports_and_flushes_may_break(
+    client: AsyncAnalytics, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What if `report` raises, or the client runs elsewhere? The handler's result does not suffer."""
+
+    def breaks(_result: FlushResult) -> None:
+        raise KeyError("planted-text")
+
+    @lambda_handler(client, report=breaks)
+    def handler(_event: object, _context: object) -> int:
+        client.track("E", user_id="u")
+        return 1
+
+    elsewhere = asyncio.new_event_loop()
+    try:
+        elsewhere.run_until_complete(client.start())
+        with caplog.at_level(logging.ERROR):
+            assert handler(None, None) == 1
+        assert "running on another event loop" in caplog.text
+        assert "report raised KeyError" in caplog.text
+        elsewhere.run_until_complete(client.shutdown())
+    finally:
+        elsewhere.close()
+
+
+async def test_a_handler_on_a_running_loop_says_so() -> None:
+    """What if a test calls it in a coroutine? It says what to do instead."""
+    client = AsyncAnalytics(rudder("http://127.0.0.1:9"))
+    handler = lambda_handler(client)(lambda _event, _context: None)
+    with pytest.raises(ConfigurationError, match="thread without one"):
+        handler(None, None)
+
+
+@pytest.mark.parametrize("option", ["flush_budget", "safety"])
+def test_seconds_that_cannot_be_are_refused(client: AsyncAnalytics, option: str) -> None:
+    """What of a negative number? It is a mistake, and said where it is made."""
+    with pytest.raises(ConfigurationError, match=option):
+        lambda_handler(client, **{option: -1.0})  # type: ignore[arg-type]
+
+
+def test_without_a_loop_the_threads_own_is_taken_or_one_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Which loop is kept? The one that the thread has already, which Mangum takes as well."""
+    client = AsyncAnalytics(rudder("http://127.0.0.1:9"))
+
+    @lambda_handler(client)
+    async def handler(_event: object, _context: object) -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    mine = asyncio.new_event_loop()
+    monkeypatch.setattr(aws_lambda, "_loops", [])
+    asyncio.set_event_loop(mine)
+    assert handler(None, None) is mine
+    mine.close()
+    made = handler(None, None)
+    assert made is not mine
+    assert handler(None, None) is made
+    made.close()
