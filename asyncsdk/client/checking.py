@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, TypedDict, cast
@@ -100,6 +101,17 @@ def bound_to(owner: object) -> Bound | None:
     """Return what is bound for *owner* here, or None."""
     found = BOUND.get(_NO_ONE).get(id(owner))
     return found.read() if isinstance(found, Later) else found
+
+
+@contextmanager
+def only_bound(owner: object, bound: Bound | None) -> Iterator[None]:
+    """Let *bound*, and nothing else, count for *owner* inside a block: what is said is older."""
+    others = {key: one for key, one in BOUND.get(_NO_ONE).items() if key != id(owner)}
+    token = BOUND.set(others if bound is None else {**others, id(owner): bound})
+    try:
+        yield
+    finally:
+        BOUND.reset(token)
 
 
 def check_bound(bound: Bound) -> None:

@@ -10,11 +10,15 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
-from asyncsdk.client.checking import bound_to
+from asyncsdk.client.checking import Bound, bound_to, only_bound
 from asyncsdk.client.running import Runner
 from asyncsdk.client.saying import Saying, Shared
 from asyncsdk.client.waiting import Desk
@@ -23,10 +27,13 @@ from asyncsdk.errors import DeliveryError, QueueFullError, ValidationError
 from asyncsdk.holding import Held, Wish
 from asyncsdk.mapping import Called, Stamp
 from asyncsdk.mapping import Mapping as EventMapping
+from asyncsdk.mapping.telling import message_id as id_of
+from asyncsdk.mapping.telling import time_text
 from asyncsdk.messages import Message
 from asyncsdk.receipts import Outcome, Place, Receipt, State, dropped
 from asyncsdk.seams import DeadLetter, Encoded
 from asyncsdk.wire.encoding import decode, encode
+from asyncsdk.wire.ids import given_id
 from asyncsdk.wire.values import clean
 
 #: The route of dead letters that are events which could not be mapped.
@@ -62,8 +69,7 @@ class Pusher(Saying):
         self._clock: Callable[[], float] = mapping.remember.clock or shared.outside.monotonic
         # For every event, so without a detour over the mapping.
         self._map = mapping.call
-        self._asks_consent_of_events = mapping.asks_consent
-        self._remembers = mapping.remembers
+        self._asks_who = mapping.asks_consent or mapping.remembers
         self._walkeros = mapping.compat == "walkeros"
         for warning in mapping.warnings:
             self._reporter.once(f"mapping {warning}", f"mapping: {warning}")
@@ -79,21 +85,31 @@ class Pusher(Saying):
     def push(self, event: Mapping[str, Any], consent: Any = None) -> Receipt:
         """Push one event; see `AsyncAnalytics.push`."""
         message_id, now = self._outside.stamp()
-        if consent is None and self._asks_consent_of_events:
-            bound = bound_to(self._shared)
-            consent = None if bound is None else bound.consent
-        if self._remembers:
-            with self._lock:
-                stamp = Stamp(message_id, now, self._clock())
-                called = self._map(event, self._memory, stamp, consent)
+        if self._asks_who:
+            called = self._map_for(bound_to(self._shared), event, Stamp(message_id, now), consent)
         else:
             called = self._map(event, self._memory, Stamp(message_id, now), consent)
+            bound = bound_to(self._shared) if called.why == "nobody" else None
+            if bound is not None:
+                called = self._map_for(bound, event, Stamp(message_id, now), consent)
         if not called.single:
             return self._push_other(event, called, message_id, now)
         try:
             return self._post(called.messages[0], plain=called.plain)
         except ValidationError as error:
             return self._tell_invalid(message_id, error)
+
+    def _map_for(
+        self, bound: Bound | None, event: Mapping[str, Any], stamp: Stamp, consent: Any
+    ) -> Called:
+        """Map *event*, where it matters what is bound: who it is, or what was agreed to."""
+        who: tuple[str | None, str | None] = (None, None)
+        if bound is not None:
+            who = given_id(bound.user_id), given_id(bound.anonymous_id)
+            consent = bound.consent if consent is None else consent
+        with self._lock:
+            stamp = Stamp(stamp.message_id, stamp.now, self._clock(), *who)
+            return self._map(event, self._memory, stamp, consent)
 
     def _push_other(
         self, event: Mapping[str, Any], called: Called, message_id: str, now: str
@@ -126,6 +142,8 @@ class Pusher(Saying):
 
     def _post_all(self, called: Called) -> Receipt:
         """Post each call; what cannot go is not remembered as said."""
+        if self._memory.trouble:
+            self._tell_trouble()
         remembered = called.remembered or {}
         receipts: list[Receipt] = []
         try:
@@ -137,9 +155,26 @@ class Pusher(Saying):
                     self._forget(key)
         return receipts[-1].joined(receipts[:-1])
 
+    def _tell_trouble(self) -> None:
+        self._reporter.say(
+            "memory",
+            f"mapping: the shared memory of users failed ({self._memory.trouble}); they may be "
+            "identified again, for {count} events since the last line",
+        )
+        self._memory.trouble = ""
+
     def _forget(self, key: str) -> None:
         with self._lock:
             self._memory.forget(key)
+
+    def push_letter(self, letter: DeadLetter) -> None:
+        """Push the event of *letter* again; nobody is bound who was not bound then.
+
+        Raises:
+            QueueFullError: The queue is full (with ``overflow="raise"``).
+        """
+        with only_bound(self._shared, None):
+            self.push(letter.event)
 
     def after_fork(self) -> None:
         """Start clean in a forked child: letters are the parent's, and a lock may be held there."""
@@ -154,25 +189,27 @@ class Pusher(Saying):
         assert called.held is not None  # noqa: S101 - it awaits consent
         assert called.required is not None  # noqa: S101
         lane = self._lanes[0]
-        kept = dict(event)
-        kept.setdefault("id", message_id)
-        kept.setdefault("timestamp", now)
+        kept = _kept(event, message_id, now)
         place = Place(lane.name)
-        wish = Wish(called.required, self._resume)
+        wish = Wish(called.required, partial(self._resume, bound_to(self._shared)))
         lane.let_go(
             lane.waiting_room.hold(Encoded(UNMAPPED, _json(kept)), place, called.held, wish)
         )
         return Receipt(called.held.message_id, [place], self._desk)
 
-    def _resume(self, held: Held) -> None:
-        """Map an event that was held, now that more is known of its user's consent."""
+    def _resume(self, bound: Bound | None, held: Held) -> None:
+        """Map an event that was held, now that more is known of its user's consent.
+
+        What was bound where it was pushed counts, and not what is bound where the yes is said.
+        """
         event = decode(held.encoded.data + b"}")
         if isinstance(held.consent, Mapping):
             event["consent"] = held.consent
         else:
             event.pop("consent", None)  # a yes to everything
         try:
-            self.push(event, held.consent).became(held.place)
+            with only_bound(self._shared, bound):
+                self.push(event, held.consent).became(held.place)
         except QueueFullError:
             lane = self._lanes[0]
             held.place.outcome = dropped("queue_full")
@@ -187,8 +224,7 @@ class Pusher(Saying):
             self._forget(key)
         self._tell_failures(called)
         lane, first = self._lanes[0], called.failures[0]
-        own = event.get("id")
-        message_id = own if isinstance(own, str) and own else message_id
+        message_id = id_of(event.get("id"), message_id)
         reason = f"{first.place}: {first.reason}"
         self.letters.append(
             DeadLetter(
@@ -203,7 +239,7 @@ class Pusher(Saying):
                 key="",
                 among=1,
                 route=UNMAPPED,
-                data=_json(event),
+                data=_json(_kept(event, message_id, now)),
             )
         )
         lane.ledger.give_up()
@@ -224,12 +260,30 @@ class Pusher(Saying):
             )
 
 
+def _kept(event: Mapping[str, Any], message_id: str, now: str) -> dict[str, Any]:
+    """Return *event* with an id and a time, so that mapping it later gives it no others."""
+    kept = dict(event)
+    if not id_of(kept.get("id"), ""):
+        kept["id"] = message_id
+    if time_text(kept.get("timestamp")) is None:
+        kept["timestamp"] = now
+    return kept
+
+
 def _json(event: Mapping[str, Any]) -> bytes:
     """Return *event* as JSON without its closing brace."""
     try:
         return encode(event)[:-1]
     except Exception:  # noqa: BLE001 - what a foreign object raises is met by cleaning up
         return encode(clean(event, "event")[0])[:-1]
+
+
+# What a dict may hold too, and has a form on the wire: Decimal is a number there, not a text.
+_AS_THEY_ARE = (bytes, bytearray, datetime, date, time, timedelta, UUID, Decimal)
+
+
+def _cleaned(value: object) -> object:
+    return clean(value, "event")[0]
 
 
 def read_event(event: object) -> Mapping[str, Any]:
@@ -241,7 +295,7 @@ def read_event(event: object) -> Mapping[str, Any]:
     if isinstance(event, Mapping):
         return event
     try:
-        found: object = msgspec.to_builtins(event)
+        found: object = msgspec.to_builtins(event, builtin_types=_AS_THEY_ARE, enc_hook=_cleaned)
     except Exception:  # noqa: BLE001 - a foreign object may raise anything when touched
         found = None
     if not isinstance(found, dict):
@@ -312,7 +366,7 @@ class Pushing:
 def _push_again(pusher: Pusher, letter: DeadLetter) -> bool:
     """Push the event of *letter*; say whether the queue had room."""
     try:
-        pusher.push(letter.event)
+        pusher.push_letter(letter)
     except QueueFullError:
         return False
     return True

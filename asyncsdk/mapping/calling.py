@@ -34,11 +34,15 @@ class Stamp(Struct, frozen=True, gc=False):
         message_id: For an event that has no id.
         now: The time of the call, as ``2026-11-21T09:00:00.000Z``.
         at: Seconds, on the memory's clock.
+        user_id: Whose an event is that says no user.
+        anonymous_id: Whose an event is that says no visitor.
     """
 
     message_id: str = ""
     now: str = ""
     at: float = 0.0
+    user_id: str | None = None
+    anonymous_id: str | None = None
 
 
 class Called(Struct, frozen=True, gc=False):
@@ -132,8 +136,8 @@ def _refused(
     state = _state(required, event, trace)
     if is_denied(required, state):
         return Called([], "consent", required)
-    user_id = _told(plan.user_id(event, trace), plan)
-    anonymous_id = _told(plan.anonymous_id(event, trace), plan)
+    user_id = _told(plan.user_id(event, trace), plan) or stamp.user_id
+    anonymous_id = _told(plan.anonymous_id(event, trace), plan) or stamp.anonymous_id
     if user_id is None and anonymous_id is None:
         return Called([], "nobody")
     held = Message(
@@ -172,10 +176,10 @@ def _track(
     """Return the track, said or not: the other calls have its ids, time and consent."""
     user_id: Any = plan.user_id(named, trace)
     if type(user_id) is not str or not user_id:
-        user_id = _told(user_id, plan)
+        user_id = _told(user_id, plan) or stamp.user_id
     anonymous_id: Any = plan.anonymous_id(named, trace)
     if type(anonymous_id) is not str or not anonymous_id:
-        anonymous_id = _told(anonymous_id, plan)
+        anonymous_id = _told(anonymous_id, plan) or stamp.anonymous_id
         if user_id is None and anonymous_id is None:
             return None
     if type(data) is not dict:

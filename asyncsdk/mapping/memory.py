@@ -69,7 +69,8 @@ class Memory:
             `ENTRY_BYTES`, the identify and the group calls of one user are two.
         keep_for: Seconds; what is older is said again.
         shared: Where other processes look too. It is asked in the caller's thread, for users that
-            this process does not know; it must not wait for a network.
+            this process does not know; it must not wait for a network. What it raises hurts
+            nobody: the user counts as unknown.
 
     Raises:
         ConfigurationError: A number is out of its range.
@@ -84,6 +85,7 @@ class Memory:
         self._shared = shared
         # This is all that changes.
         self._known: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self.trouble: str = ""  # the type of what the shared memory raised last
         self.last: dict[str, tuple[object, object]] = {}  # the original's memory, by kind of call
 
     def __len__(self) -> int:
@@ -105,21 +107,28 @@ class Memory:
         if len(self._known) > self._limit:
             self._known.popitem(last=False)
         if news and self._shared is not None:
-            self._shared[key] = f"{what}@{at}"
+            self._share(self._shared.__setitem__, key, f"{what}@{at}")
         return news
 
     def forget(self, key: str) -> None:
         """Take back what was remembered of *key*: it could not be said."""
         self._known.pop(key, None)
         if self._shared is not None:
-            self._shared.pop(key, None)
+            self._share(self._shared.pop, key, None)
 
     def _ask(self, key: str) -> tuple[str, float] | None:
-        said = None if self._shared is None else self._shared.get(key)
-        what, mark, at = (said or "").partition("@")
+        said = None if self._shared is None else self._share(self._shared.get, key)
+        what, mark, at = said.partition("@") if isinstance(said, str) else ("", "", "")
         try:
             return (what, float(at)) if mark else None
         except ValueError:
+            return None
+
+    def _share(self, method: Callable[..., object], *given: object) -> object:
+        try:
+            return method(*given)
+        except Exception as error:  # noqa: BLE001 - a broken pipe must not break the call
+            self.trouble = type(error).__name__
             return None
 
 
