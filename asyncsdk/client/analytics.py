@@ -335,6 +335,11 @@ class AsyncAnalytics(Saying):
         runner.on_fork = after_fork
         return pushing
 
+    @property
+    def has_mapping(self) -> bool:
+        """Whether it was made with ``mapping=``, so that `push` has one."""
+        return self._pushing is not None
+
     def push(self, event: object, *, consent: Consent | None = None) -> Receipt:
         """Push a walkerOS event through the mapping: it leads to calls, or to none.
 

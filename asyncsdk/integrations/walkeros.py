@@ -7,6 +7,7 @@ refused. What it says of users is a browser's word; `enrich` can put the session
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -84,7 +85,7 @@ class _Endpoint:
     async def answer(self, request: Request) -> Response:
         """Take the events of *request*, or say what is wrong with it."""
         origin = request.headers.get("origin")
-        if origin is not None and not self._origins & {"*", origin}:
+        if origin is not None and not (self._origins & {"*", origin} or _is_own(request, origin)):
             return _json(403, {"error": "origin: it is not among those that are allowed"})
         headers = {} if origin is None else self._cors(origin)
         if request.method == "OPTIONS":
@@ -98,8 +99,13 @@ class _Endpoint:
         return self._take(request, events, headers)
 
     def _cors(self, origin: str) -> dict[str, str]:
-        allowed = "*" if "*" in self._origins else origin
-        return {"access-control-allow-origin": allowed, "vary": "Origin"}
+        if "*" in self._origins:
+            return {"access-control-allow-origin": "*"}
+        return {
+            "access-control-allow-origin": origin,
+            "access-control-allow-credentials": "true",  # so that `enrich` sees the session
+            "vary": "Origin",
+        }
 
     async def _body(self, request: Request) -> bytes:
         """Read the body, no more of it than is allowed, and not for ever."""
@@ -135,6 +141,11 @@ class _Endpoint:
                 return _json(503, {"error": "the queue is full"}, {**headers, **wait})
         accepted = len(events) - len(refused)
         return _json(202 if accepted or not events else 400, _Answer(accepted, refused), headers)
+
+
+def _is_own(request: Request, origin: str) -> bool:
+    """Whether it comes from a page of the very site that is asked."""
+    return origin.partition("://")[2] == request.headers.get("host")
 
 
 _PREFLIGHT = {
@@ -199,16 +210,22 @@ def walkeros_route(
     Args:
         analytics: A client with a mapping.
         path: Of the route.
-        origins: Those whose pages may post, such as ``https://www.example.com``; ``*`` for all. A
-            request without an origin is none of a browser's page, and is let in.
+        origins: Those of other sites whose pages may post, such as ``https://www.example.com``,
+            with their cookies; ``*`` for all, without. A request without an origin is none of a
+            browser's page, and is let in.
         limits: What one request may be.
         enrich: A plain function that changes an event or refuses it, such as one that puts the
             session's user into it. It must not wait.
 
     Raises:
-        ConfigurationError: *origins* is a text: a list is needed.
+        ConfigurationError: *origins* is a text, *enrich* would have to be awaited, or the client
+            has no mapping.
     """
     if isinstance(origins, str):
         raise ConfigurationError("origins: a list of texts is needed")
+    if inspect.iscoroutinefunction(enrich):
+        raise ConfigurationError("enrich: a plain function is needed, it is not awaited")
+    if not analytics.has_mapping:
+        raise ConfigurationError("analytics: the client has no mapping; give it mapping=…")
     endpoint = _Endpoint(analytics, origins, limits or Limits(), enrich)
     return Route(path, endpoint.answer, methods=["POST", "OPTIONS"], name="walkeros")

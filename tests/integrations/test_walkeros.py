@@ -117,6 +117,25 @@ async def test_a_page_may_post_from_allowed_origins_only() -> None:
         assert headers["Access-Control-Allow-Origin"] == "*"
 
 
+async def test_a_page_of_the_same_site_needs_no_leave() -> None:
+    """Browsers name the origin of such a post too; it is the host that is asked, of any scheme."""
+    async with running(origins=()) as site:
+        host = site.url.split("/")[2]
+        assert (await site.ask(event(), Origin=f"https://{host}"))[0] == 202
+        for foreign in ("null", f"https://{host}.example", f"https://x{host}", "https://"):
+            assert (await site.ask(event(), Origin=foreign))[0] == 403
+        assert len(await site.arrived()) == 1
+
+
+async def test_a_named_origin_may_send_its_cookies() -> None:
+    """Then `enrich` sees the session; where all may post, browsers must not send any."""
+    for origins, word in (((PAGE,), "true"), (("*",), None)):
+        async with running(origins=origins) as site:
+            for method in ("OPTIONS", "POST"):
+                _, _, headers = await site.ask(event(), method=method, Origin=PAGE)
+                assert headers.get("Access-Control-Allow-Credentials") == word
+
+
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [
@@ -216,6 +235,22 @@ def test_origins_are_a_list() -> None:
     client = AsyncAnalytics(RudderStack("K", "http://127.0.0.1:9"), mapping=Mapping({}))
     with pytest.raises(ConfigurationError, match="origins: a list"):
         walkeros_route(client, origins="https://www.example.com")
+
+
+async def _waits(_request: Request, one: dict[str, Any]) -> dict[str, Any]:
+    await asyncio.sleep(0)
+    return one
+
+
+@pytest.mark.parametrize(
+    ("mapping", "enrich", "words"),
+    [(None, None, "no mapping"), (Mapping({}), _waits, "enrich: a plain function")],
+)
+def test_a_route_that_could_take_nothing_is_refused(mapping: Any, enrich: Any, words: str) -> None:
+    """Told where the route is made, not to the browsers."""
+    client = AsyncAnalytics(RudderStack("K", "http://127.0.0.1:9"), mapping=mapping)
+    with pytest.raises(ConfigurationError, match=words):
+        walkeros_route(client, enrich=enrich)
 
 
 def test_without_starlette_the_error_says_what_to_install() -> None:
