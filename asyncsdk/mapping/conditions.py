@@ -89,7 +89,7 @@ def _leaf(raw: Mapping[str, Any], place: str) -> Test:
     key, operator = raw.get("key"), raw.get("operator")
     if not isinstance(key, str):
         raise ConfigurationError(f"{place}: key: a path is needed")
-    if operator not in _OPERATORS:
+    if not isinstance(operator, str) or operator not in _OPERATORS:
         raise ConfigurationError(
             f"{place}: operator: one of {', '.join(_OPERATORS)} is needed, not {operator!r}"
         )

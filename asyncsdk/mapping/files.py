@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def _json(data: bytes, path: Path) -> Any:
     try:
-        return msgspec.json.decode(data)
+        return msgspec.json.decode(data.removeprefix(BOM_UTF8))  # as Windows writes it
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: not JSON ({error})") from None
 

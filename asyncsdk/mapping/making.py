@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct, field
@@ -22,6 +22,9 @@ Compat: TypeAlias = Literal["walkeros"] | None
 
 #: Values inside values.
 MAX_NESTING = 50
+#: Objects, lists and what is in them, of a whole configuration.
+MAX_PARTS = 500_000
+_MAX_COPIED = 200
 
 _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str),
@@ -181,14 +184,13 @@ class Maker:
             )
         if not callable(found):
             raise ConfigurationError(f"{place}: a function, or the name of one, is needed")
-        if inspect.iscoroutinefunction(found):
+        if inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(type(found).__call__):
             raise ConfigurationError(
                 f"{place}: mapping never waits, so it cannot await; give a plain function"
             )
-        function: Function = found
         marks = self.noted.marks
         marks.holes = marks.reads_name = self.noted.asks_consent = True  # it may do anything
-        return function
+        return _unawaited(found)
 
     def _test(self, function: Function, owner: Any, place: str) -> Test:
         def test(value: Any, trace: Trace) -> bool:
@@ -196,6 +198,17 @@ class Maker:
             return bool(function(value, context))
 
         return _careful(test, place)
+
+
+def _unawaited(found: Callable[..., Any]) -> Function:
+    def function(value: Any, context: Context) -> Any:
+        result = found(value, context)
+        if inspect.iscoroutine(result):  # it would count as true
+            result.close()
+            raise TypeError("mapping never waits: a plain result is needed")
+        return result
+
+    return function
 
 
 def _careful(test: Test, place: str) -> Test:
@@ -211,25 +224,46 @@ def _careful(test: Test, place: str) -> Test:
     return careful
 
 
-def copied(value: Any, place: str, depth: int = 200) -> Any:
+def copied(value: Any, place: str) -> Any:
     """Return *value* with objects and lists of its own; later changes of the caller do not show.
 
     Raises:
-        ConfigurationError: A key is no text, it is nested too deeply, or contains itself.
+        ConfigurationError: A key is no text, it is too large, nested too deeply, or contains
+            itself.
     """
-    if depth <= 0:
-        raise ConfigurationError("mapping: it is nested too deeply, or contains itself")
-    if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, str):
-                raise ConfigurationError(
-                    f"{place}: the key {key!r} is no text; YAML reads on, off, yes, no and numbers "
-                    "as something else, so quote it"
-                )
-        return {key: copied(one, inside(place, key), depth - 1) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [copied(one, f"{place}[{at}]", depth - 1) for at, one in enumerate(value)]
-    return value
+    return _Copying().copy(value, place, _MAX_COPIED)
+
+
+class _Copying:
+    """Copy a configuration; YAML can say in a few lines what is endless when it is copied."""
+
+    def __init__(self) -> None:
+        self._left = MAX_PARTS  # this is all that changes
+
+    def copy(self, value: Any, place: str, depth: int) -> Any:
+        """Copy *value*, which stands at *place*, with *depth* more levels at most."""
+        self._left -= 1
+        if depth <= 0:
+            raise ConfigurationError("mapping: it is nested too deeply, or contains itself")
+        if self._left < 0:
+            raise ConfigurationError(f"mapping: it has more than {MAX_PARTS:,} parts")
+        if isinstance(value, Mapping):
+            _check_texts(value, place)
+            return {
+                key: self.copy(one, inside(place, key), depth - 1) for key, one in value.items()
+            }
+        if isinstance(value, list | tuple):
+            return [self.copy(one, f"{place}[{at}]", depth - 1) for at, one in enumerate(value)]
+        return value
+
+
+def _check_texts(keys: Iterable[Any], place: str) -> None:
+    for key in keys:
+        if not isinstance(key, str):
+            raise ConfigurationError(
+                f"{place}: the key {key!r} is no text; YAML reads on, off, yes, no and numbers "
+                "as something else, so quote it"
+            )
 
 
 def inside(place: str, key: str) -> str:

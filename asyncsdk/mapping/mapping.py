@@ -226,15 +226,23 @@ def process(
     config: Config,
     *,
     consent: AbstractMapping[str, Any] | None = None,
+    collector_consent: AbstractMapping[str, Any] | None = None,
     compat: Compat = None,
 ) -> Processed:
-    """Return what *config* makes of *event* before any call; consent is not asked for here.
+    """Return what *config* makes of *event* before any call; its own consent is not asked for here.
+
+    Args:
+        event: A walkerOS event.
+        config: A mapping, or a configuration, which is then compiled each time.
+        consent: What its values' `consent` asks, if the event says nothing of consent.
+        collector_consent: What counts if there is none of these.
+        compat: ``"walkeros"`` for the original's behaviour, if *config* is not compiled.
 
     Raises:
         ConfigurationError: Something in *config* is wrong; it begins with the place.
     """
     plan = _plan(config, compat)
-    trace = Trace(event, consent, plan.foreign)
+    trace = Trace(event, collector_consent if consent is None else consent, plan.foreign)
     try:
         return _process(plan, event, trace)
     except TooMany:
@@ -267,6 +275,7 @@ def calls(
     memory: Memory,
     *,
     consent: AbstractMapping[str, Any] | None = None,
+    collector_consent: AbstractMapping[str, Any] | None = None,
     stamp: Stamp | None = None,
     compat: Compat = None,
 ) -> list[Message]:
@@ -279,6 +288,7 @@ def calls(
         config: A mapping, or a configuration, which is then compiled each time.
         memory: Who was identified as what; identify and group are said when they are news.
         consent: What counts if the event says nothing of consent.
+        collector_consent: What counts if there is none of these.
         stamp: Time, and an id for events without one.
         compat: ``"walkeros"`` for the original's behaviour, if *config* is not compiled.
 
@@ -286,4 +296,5 @@ def calls(
         ConfigurationError: Something in *config* is wrong; it begins with the place.
     """
     mapping = config if isinstance(config, Mapping) else Mapping(config, compat=compat)
-    return mapping.call(event, memory, stamp or Stamp(), consent).messages
+    around = collector_consent if consent is None else consent
+    return mapping.call(event, memory, stamp or Stamp(), around).messages

@@ -103,6 +103,8 @@ def rule_of(raw: Any, place: str, maker: Maker, common: Mapping[str, Aside]) -> 
         raise ConfigurationError(f"{place}: a rule is an object, this is {type(raw).__name__}")
     maker.check_keys(raw, KEYS, place)
     if "extend" in raw and maker.compat is None:
+        if not isinstance(raw["extend"] or {}, Mapping):
+            raise ConfigurationError(f"{place}.extend: an object is needed")
         raw = merge({}, raw)
     flags = _flags(raw, place, maker)
     outside = maker.noted.begin()

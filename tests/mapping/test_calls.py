@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from asyncsdk import Message
-from asyncsdk.mapping import Mapping, Memory, Stamp, calls, merge, process
+from asyncsdk.mapping import Mapping, Memory, Stamp, calls, merge, process, resolve
 from tests.mapping.events import event, of_rule
 
 ALL = {
@@ -160,6 +160,19 @@ def test_consent_of_the_whole_is_asked_for_in_both(compat: Any) -> None:
     assert not allowed({"a": False}, {"a": True})
     assert not allowed(None, None)
     assert not allowed({"x": True}, {"y": True})
+
+
+def test_consent_of_the_collector_counts_last() -> None:
+    """The event's own is laid over what is around it, and that replaces the collector's."""
+    config = {"consent": {"a": True}, "data": {"map": {"x": {"value": 1, "consent": {"a": True}}}}}
+    asks = {"map": {"x": {"key": "data.id", "consent": {"a": True}}}}
+    yes, no = {"a": True}, {"a": False}
+    memory = Mapping(config).memory()
+    for around, collector, granted in ((None, yes, True), (no, yes, False), (yes, no, True)):
+        both: Any = {"consent": around, "collector_consent": collector}
+        assert bool(calls(event(), config, memory, **both)) is granted
+        assert bool(process(event(), {"data": asks}, **both).data) is granted
+        assert bool(resolve(event(), asks, **both)) is granted
 
 
 def test_why_nothing_was_said_is_told() -> None:

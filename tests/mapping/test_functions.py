@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from asyncsdk.mapping import NO_VALUE, Context, Mapping, calls, match, process, resolve
+from asyncsdk.mapping import NO_VALUE, Context, Mapping, Stamp, calls, match, process, resolve
 from asyncsdk.mapping.conditions import MAX_SEARCHED
 from tests.mapping.events import event, of_rule
 
@@ -183,3 +183,21 @@ def test_an_event_with_too_many_elements_is_not_mapped() -> None:
     assert (found.data, [one.place for one in found.failures]) == (NO_VALUE, ["event"])
     assert resolve({"a": items}, "a.*.data.id") is NO_VALUE
     assert len(resolve({"a": items[:-1]}, "a.*.data.id")) == 4_000
+
+
+def test_a_function_that_hands_out_something_to_await_has_no_value() -> None:
+    """It would be true as a condition, whatever it says; so it counts as one that raises."""
+
+    async def later() -> bool:
+        return False
+
+    mapping = of_rule(
+        {"condition": lambda _value, _context: later()},
+        data={"map": {"a": {"fn": lambda _value, _context: later(), "value": "static"}}},
+    )
+    called = mapping.call(event(), mapping.memory(), Stamp("id", "now"))
+    assert [one.properties for one in called.messages] == [{"a": "static"}]
+    assert [(one.place, one.reason) for one in called.failures] == [
+        ("rules.order.complete.condition", "TypeError"),
+        ("data.map.a.fn", "TypeError"),
+    ]

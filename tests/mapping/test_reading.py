@@ -8,13 +8,20 @@ from typing import Any
 import pytest
 
 from asyncsdk import ConfigurationError
-from asyncsdk.mapping import NO_VALUE, Context, Mapping, calls, resolve
+from asyncsdk.mapping import NO_VALUE, Context, Mapping, calls, merge, resolve
 from tests.mapping.events import event, of_rule
 
 
 async def awaited(_value: Any, _context: Context) -> bool:
     """Be a function that mapping cannot call."""
     return True
+
+
+class Awaited:
+    """A function that is an object."""
+
+    async def __call__(self, _value: Any, _context: Any) -> Any:
+        """Wait for nothing."""
 
 
 WRONG: list[tuple[Any, str]] = [
@@ -53,6 +60,9 @@ WRONG: list[tuple[Any, str]] = [
     ({"settings": {"identity": "a"}}, 'settings: unknown key "identity"'),
     ({"settings": {"page": {"map": {"name": {"x": 1}}}}}, "settings.page.map.name: unknown key"),
     ({"settings": 5}, "settings: an object is needed"),
+    ({"extend": "x"}, "extend: an object is needed"),
+    ({"data": {"key": "a", "fn": Awaited()}}, "data.fn: mapping never waits"),
+    ({"condition": {"key": "a", "operator": ["eq"], "value": 1}}, "operator: one of eq, contains"),
     ({"naem": "x"}, 'unknown key "naem"'),
     ("a text", "a rule is an object"),
 ]
@@ -91,6 +101,52 @@ def test_what_is_wrong_elsewhere_is_told_too(config: Any, words: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Mapping(config)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("config", "defaults", "words"),
+    [
+        ({"mapping": ["x"]}, {}, "rules: an object is needed, this is list"),
+        ({"mapping": {"order": "x"}}, {}, "rules.order: an object is needed"),
+        ({"mapping": {}}, {"order": "x"}, "defaults.order: an object is needed"),
+        ({"mapping": {}}, ["x"], "defaults: an object is needed"),
+        (
+            {"mapping": {"order": {"view": {"extend": ["x"]}}}},
+            {"order": {"view": {}}},
+            "rules.order.view.extend: an object is needed",
+        ),
+    ],
+)
+def test_what_is_wrong_in_defaults_is_told_by_its_place(
+    config: Any, defaults: Any, words: str
+) -> None:
+    """Rules are laid over others before they are read; what is no rule is met there."""
+    with pytest.raises(ConfigurationError) as caught:
+        Mapping(config, defaults=defaults or {"page": {"view": {}}})
+    assert str(caught.value).startswith(words)
+
+
+@pytest.mark.parametrize(("base", "override"), [([], {}), ({}, []), ({}, {"extend": ["x"]})])
+def test_only_objects_are_merged(base: Any, override: Any) -> None:
+    """The error is the one that everything else raises."""
+    with pytest.raises(ConfigurationError, match="an object is needed"):
+        merge(base, {"remove": [], **override} if isinstance(override, dict) else override)
+
+
+def test_a_small_file_that_becomes_endless_is_refused(tmp_path: Path) -> None:
+    """Aliases of aliases: 30 short lines of YAML that would fill the memory when they are copied."""
+    lines = ["a0: &a0 [x, x, x]"]
+    lines += [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}, *a{n - 1}]" for n in range(1, 30)]
+    (tmp_path / "m.yaml").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="more than 500,000 parts"):
+        Mapping.load(tmp_path / "m.yaml")
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    """Editors on Windows write one."""
+    for name, text in (("m.json", "{}"), ("m.yaml", "mapping: {}")):
+        (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + text.encode())
+        assert Mapping.load(tmp_path / name).warnings == ()
 
 
 def test_what_contains_itself_is_refused() -> None:
