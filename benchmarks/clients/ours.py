@@ -7,6 +7,7 @@ import math
 import tempfile
 import uuid
 from collections.abc import Awaitable, Iterable
+from typing import TYPE_CHECKING
 
 from asyncsdk import AsyncAnalytics, Delivery, MemoryStore, RedisStore, RudderStack, SQLiteStore
 from asyncsdk.client.settings import Options
@@ -15,15 +16,19 @@ from benchmarks.clients.client import drive
 from benchmarks.clients.task import KEY, Task
 from benchmarks.workload import Call
 
+if TYPE_CHECKING:
+    from asyncsdk.mapping import Mapping  # no other client of ours pays for it
+
 _NO_BOUND = 2**40
 
 
-def make_analytics(task: Task) -> AsyncAnalytics:
+def make_analytics(task: Task, mapping: Mapping | None = None) -> AsyncAnalytics:
     """Return a client as an application would make it, but for the bounds of its queue."""
     delivery = Delivery(
         max_batch_events=task.batch, concurrency=task.concurrency, flush_at=task.flush_at
     )
-    return AsyncAnalytics(RudderStack(KEY, task.url, delivery=delivery), **unbounded(task))
+    options: Options = {**unbounded(task), "mapping": mapping}
+    return AsyncAnalytics(RudderStack(KEY, task.url, delivery=delivery), **options)
 
 
 def unbounded(task: Task) -> Options:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable
 
-from asyncsdk import AsyncAnalytics, RudderStack
-from asyncsdk.client.settings import Options
 from asyncsdk.mapping import Mapping
 from benchmarks.clients.client import drive
-from benchmarks.clients.ours import Ours, unbounded
-from benchmarks.clients.task import KEY, Task
+from benchmarks.clients.ours import Ours, make_analytics
+from benchmarks.clients.task import Task
 from benchmarks.shop import CONFIG, events
 from benchmarks.workload import Call
 
@@ -22,8 +20,7 @@ class Pushing(Ours):
         super().__init__(task)
         self._events = list(events(task.events))
         gc.freeze()  # the workload is not this client's to look through
-        options: Options = {**unbounded(task), "mapping": Mapping(CONFIG)}
-        self._analytics = AsyncAnalytics(RudderStack(KEY, task.url), **options)
+        self._analytics = make_analytics(task, Mapping(CONFIG))
 
     def send(self, todo: Iterable[Call]) -> None:  # noqa: ARG002 - it has its own
         """Push all events in a row."""
