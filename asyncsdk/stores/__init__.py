@@ -9,6 +9,7 @@ from asyncsdk.stores.memory import MemoryStore
 if TYPE_CHECKING:
     from asyncsdk.stores.redis import RedisStore
     from asyncsdk.stores.sqlite import SQLiteStore
+    from asyncsdk.stores.sqlite.texts import SharedTexts
 else:
 
     def __getattr__(name: str) -> type:
@@ -21,13 +22,17 @@ else:
             from asyncsdk.stores.sqlite import SQLiteStore
 
             return SQLiteStore
+        if name == "SharedTexts":
+            from asyncsdk.stores.sqlite.texts import SharedTexts
+
+            return SharedTexts
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), *LATER})
+        return sorted({*globals(), *__all__})
 
 
 #: The stores that are loaded with their first use.
 LATER = frozenset({"RedisStore", "SQLiteStore"})
 
-__all__ = ["MemoryStore", "RedisStore", "SQLiteStore"]
+__all__ = ["MemoryStore", "RedisStore", "SQLiteStore", "SharedTexts"]

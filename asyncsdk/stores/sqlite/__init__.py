@@ -7,6 +7,7 @@ orphans   moving what a dead process left, and what can be read of a damaged fil
 spool     one file: batches and letters, as steps of a transaction
 letters   the letters of one file
 database  SQLite itself, and what its errors mean
+texts     something else: a small dict in a file, of what processes tell each other
 """
 
 from asyncsdk.stores.sqlite.store import SQLiteStore
