@@ -155,6 +155,8 @@ def _asides(raw: Any, place: str, maker: Maker, common: Mapping[str, Aside]) -> 
     for kind, one in raw.items():
         if one is True and kind in ("page", "screen"):
             calls[kind] = True
+        elif one is False:
+            calls.pop(kind, None)
         elif one is not None and kind in _ASIDES:
             calls[kind] = value_of(one, f"{place}.{kind}", maker)
     return tuple((kind, calls[kind]) for kind in _ASIDES if kind in calls)

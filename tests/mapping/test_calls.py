@@ -175,6 +175,19 @@ def test_consent_of_the_collector_counts_last() -> None:
         assert bool(resolve(event(), asks, **both)) is granted
 
 
+@pytest.mark.parametrize("compat", [None, "walkeros"])
+def test_a_rule_can_switch_a_call_off(compat: Any) -> None:
+    """False, as the original takes it: also for what all events would say; null leaves it so."""
+    common = {"identify": {"map": {}}, "group": {"map": {"groupId": {"value": "g"}}}}
+    for settings, kinds in (
+        ({"identify": False, "page": False}, ["group", "track"]),
+        ({"identify": None, "page": None}, ["identify", "group", "track"]),
+    ):
+        rules = {"order": {"complete": {"settings": settings}}}
+        mapping = Mapping({"settings": common, "mapping": rules}, compat=compat)
+        assert [one.type for one in said(mapping, event())] == kinds
+
+
 def test_why_nothing_was_said_is_told() -> None:
     """Ignored by a rule, silent, nobody's, refused, or not yet: each has its word."""
     memory = Memory()
