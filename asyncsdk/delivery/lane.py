@@ -24,10 +24,11 @@ from msgspec import structs
 
 from asyncsdk.batching import room_for
 from asyncsdk.delivery.closing import STORE_PAUSE, Closer, insist, tell_failed
-from asyncsdk.delivery.custody import Custody, derive_key
+from asyncsdk.delivery.custody import Custody
 from asyncsdk.delivery.layby import Layby
 from asyncsdk.delivery.packing import Packer
 from asyncsdk.delivery.parcels import Parcel
+from asyncsdk.delivery.replaying import by_request
 from asyncsdk.delivery.sending import error_of, send_for_ever, short
 from asyncsdk.delivery.writing import Writer
 from asyncsdk.errors import DeliveryError, StoreError
@@ -475,17 +476,14 @@ class Lane:
 
         Letters that died together go together, under the key that they had.
         """
-        together: dict[tuple[str, str], list[DeadLetter]] = {}
-        for letter in letters:
-            together.setdefault((letter.route, letter.key), []).append(letter)
         left: list[DeadLetter] = []
-        for (route, key), group in together.items():
-            size = sum(len(letter.data) for letter in group)
-            known = route in self.rooms  # not if the letter is of an older version's
-            if known and self.door.fits(size, events=len(group)):
-                self.door.readmit(route, group, _key_of(key, group))
+        for group in by_request(letters):
+            size = sum(len(letter.data) for letter in group.letters)
+            known = group.route in self.rooms  # not if the letter is of an older version's
+            if known and self.door.fits(size, events=len(group.letters)):
+                self.door.readmit(group.route, group.letters, group.key)
             else:
-                left += group
+                left += group.letters
         return left
 
     def view(self) -> LaneStatistics:
@@ -532,11 +530,3 @@ class Lane:
 
 def _no_flags() -> None:
     """Return the age of the flag definitions of a lane that has none."""
-
-
-def _key_of(key: str, group: list[DeadLetter]) -> str:
-    """Return the key under which *group* goes again: its own if the whole request is there."""
-    if len(group) == group[0].among:
-        return key
-    ids = ":".join(letter.message_id for letter in group)
-    return derive_key(f"{key}:{ids}", 0, len(group))
