@@ -6,6 +6,14 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from asyncsdk.cli.store_arguments import (
+    LetterOptions,
+    WorkerOptions,
+    describe_letters,
+    describe_worker,
+    letter_options,
+    worker_options,
+)
 from asyncsdk.version import __version__
 
 #: The collector counts so many different ids; beyond that nobody could say what was lost.
@@ -89,7 +97,15 @@ class CodegenOptions(Struct, frozen=True, kw_only=True):
 
 
 #: What a command is told.
-AnyOptions: TypeAlias = DemoOptions | FileOptions | CollectOptions | MapOptions | CodegenOptions
+AnyOptions: TypeAlias = (
+    DemoOptions
+    | FileOptions
+    | CollectOptions
+    | MapOptions
+    | CodegenOptions
+    | WorkerOptions
+    | LetterOptions
+)
 
 
 def parse(argv: Sequence[str], environ: Mapping[str, str]) -> AnyOptions:
@@ -97,31 +113,49 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> AnyOptions:
 
     Args:
         argv: Without the program's name.
-        environ: For the key, which other users of the machine can read from a command line.
+        environ: For keys, which other users of the machine can read from a command line.
 
     Raises:
         SystemExit: There is nothing to run: help, version, or a mistake.
     """
-    parser, demo = _parsers()
+    parser, commands = _parsers()
     found = parser.parse_args(argv)
     if found.command == "codegen":
         return CodegenOptions(plan=found.plan, output=found.output)
+    if found.command == "worker":
+        return worker_options(commands["worker"], found, environ)
+    if found.command == "deadletters":
+        return letter_options(commands["deadletters"], found, environ)
     if found.command == "collect":
-        return CollectOptions(
-            host=found.host,
-            port=found.port,
-            write_keys=tuple(found.write_key),
-            faults=_faults(found.fault) or (),
-            flag_definitions=found.flag_definitions,
-        )
+        return _collect_options(found)
     if found.command == "map":
-        return MapOptions(
-            mapping=found.mapping,
-            events=found.events if found.events or found.check else "-",
-            check=found.check,
-            walkeros=found.compat == "walkeros",
-            functions=found.functions,
-        )
+        return _map_options(found)
+    return _demo_options(commands["demo"], found, environ)
+
+
+def _collect_options(found: argparse.Namespace) -> CollectOptions:
+    return CollectOptions(
+        host=found.host,
+        port=found.port,
+        write_keys=tuple(found.write_key),
+        faults=_faults(found.fault) or (),
+        flag_definitions=found.flag_definitions,
+    )
+
+
+def _map_options(found: argparse.Namespace) -> MapOptions:
+    return MapOptions(
+        mapping=found.mapping,
+        events=found.events if found.events or found.check else "-",
+        check=found.check,
+        walkeros=found.compat == "walkeros",
+        functions=found.functions,
+    )
+
+
+def _demo_options(
+    demo: argparse.ArgumentParser, found: argparse.Namespace, environ: Mapping[str, str]
+) -> DemoOptions | FileOptions:
     if found.ndjson is not None:
         return _file_options(demo, found, environ)
     for name in ("to", "write_key", "destination"):
@@ -154,7 +188,7 @@ def _file_options(
     )
 
 
-def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     parser = argparse.ArgumentParser(
         prog="asyncsdk", description="Server-side product analytics for asyncio."
     )
@@ -199,7 +233,11 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
             "RudderStack's, Segment's, or a JSON Schema. Exit code 2 if it cannot be read.",
         )
     )
-    return parser, demo
+    return parser, {
+        "demo": demo,
+        "worker": describe_worker(commands),
+        "deadletters": describe_letters(commands),
+    }
 
 
 def _describe_codegen(codegen: argparse.ArgumentParser) -> None:

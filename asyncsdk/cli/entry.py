@@ -15,6 +15,7 @@ from asyncsdk.cli.arguments import (
 )
 from asyncsdk.cli.interrupting import INTERRUPTED
 from asyncsdk.cli.screen import Screen
+from asyncsdk.cli.store_arguments import LetterOptions, WorkerOptions
 from asyncsdk.errors import ConfigurationError
 
 #: The exit code that a shell expects of a program whose reader went away.
@@ -61,6 +62,14 @@ def _run(options: AnyOptions) -> int:
         from asyncsdk.cli.shipping import ship
 
         return asyncio.run(ship(options, screen))
+    if isinstance(options, WorkerOptions):
+        from asyncsdk.cli.worker import work
+
+        return asyncio.run(work(options, screen, os.environ))
+    if isinstance(options, LetterOptions):
+        from asyncsdk.cli.deadletters import attend
+
+        return asyncio.run(attend(options, screen))
     from asyncsdk.cli.demo import demo
 
     return asyncio.run(demo(options, screen))

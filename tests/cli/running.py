@@ -59,7 +59,9 @@ async def run_beside(
 
 
 @contextmanager
-def started(*arguments: str, stdin: int | None = None) -> Iterator["subprocess.Popen[str]"]:
+def started(
+    *arguments: str, stdin: int | None = None, extra: Mapping[str, str] | None = None
+) -> Iterator["subprocess.Popen[str]"]:
     """Start a command that the test ends itself; it is gone in any case afterwards."""
     process = subprocess.Popen(
         [sys.executable, "-c", _HEARS_CTRL_C, *arguments],
@@ -68,7 +70,7 @@ def started(*arguments: str, stdin: int | None = None) -> Iterator["subprocess.P
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env=environment(),
+        env=environment(extra),
     )
     try:
         yield process

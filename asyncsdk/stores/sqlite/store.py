@@ -116,6 +116,11 @@ class SQLiteStore:
         finally:
             self._runs = max(self._runs - 1, 0)
 
+    async def take_over(self) -> None:
+        """Take over all that processes that died have left; `run` does so by itself."""
+        while await self._adopt():
+            pass
+
     async def _adopt(self) -> bool:
         """Move some of it; return whether there is more."""
         worker = self._working()
