@@ -17,6 +17,7 @@ from benchmarks.scenarios import (
     hosts,
     imports,
     mapping,
+    scaling,
     several,
     single,
     slow,
@@ -41,6 +42,7 @@ class Results(Struct, frozen=True, kw_only=True):
     mapping: mapping.Result | None = None
     durable: durable.Result | None = None
     hosts: hosts.Result | None = None
+    scaling: scaling.Result | None = None
 
 
 #: The scenarios, in the order in which they are measured and told.
@@ -68,6 +70,7 @@ def measure(scene: Scene, names: Collection[str]) -> Results:
         mapping=mapping.measure(scene) if "mapping" in names else None,
         durable=durable.measure(scene) if "durable" in names else None,
         hosts=hosts.measure(scene) if "hosts" in names else None,
+        scaling=scaling.measure(scene) if "scaling" in names else None,
     )
 
 
@@ -87,6 +90,7 @@ def tables(found: Results) -> list[str]:
         found.mapping and mapping.table(found.mapping),
         found.durable and durable.table(found.durable),
         found.hosts and hosts.table(found.hosts),
+        found.scaling and scaling.table(found.scaling),
     )
     return [text for text in written if text]
 
@@ -107,5 +111,6 @@ def goals(found: Results) -> list[Goal]:
         found.mapping and mapping.goals(found.mapping),
         found.durable and durable.goals(found.durable),
         found.hosts and hosts.goals(found.hosts),
+        found.scaling and scaling.goals(found.scaling),
     )
     return [goal for some in asked if some for goal in some]

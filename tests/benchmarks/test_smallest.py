@@ -1,6 +1,7 @@
 """The benchmark itself, in its smallest form, without anybody else's SDK."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +43,8 @@ def test_the_smallest_benchmark_loses_nothing_and_tells_all(tmp_path: Path) -> N
     text = file.read_text(encoding="utf-8")
     found = json.loads(text)
     assert set(found["results"]) == set(NAMES)
-    assert [name for name, result in found["results"].items() if not result["runs"]] == []
+    silent = [name for name, result in found["results"].items() if not result["runs"]]
+    assert silent == ([] if shutil.which("redis-server") else ["scaling"])
     assert set(found["machine"]) == {"cpu", "cores", "system", "python", "versions"}
     assert str(ROOT) not in text
     check_burst(found["results"]["burst"])
