@@ -388,6 +388,16 @@ class CountsAttempts(Protocol):
     max_attempts: int
 
 
+@runtime_checkable
+class HandsOver(Protocol):
+    """A store that keeps to itself what others could deliver, unless it is told to hand it over.
+
+    A client that does not deliver tells it so.
+    """
+
+    hands_over: bool
+
+
 class Store(Protocol):
     """Keep batches until they are settled, and letters until they are purged.
 

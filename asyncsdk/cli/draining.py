@@ -14,6 +14,9 @@ from asyncsdk.cli.places import Place
 from asyncsdk.seams import Lease, Room
 from asyncsdk.stores import RedisStore, SQLiteStore
 
+#: Seconds between looks for what others have handed over.
+_LOOK = 0.25
+
 
 class Tap:
     """Let takes through until it is closed."""
@@ -64,7 +67,7 @@ class DrainedFolder(SQLiteStore):
     away = ""
 
     def __init__(self, place: Place) -> None:
-        super().__init__(place.where)
+        super().__init__(place.where, _look=_LOOK)
         self.tap = Tap()
 
     async def take(self, lane: str, room: Room) -> list[Lease]:

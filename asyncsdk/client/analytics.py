@@ -31,7 +31,7 @@ from asyncsdk.options import Delivery, resolve
 from asyncsdk.outside import Outside
 from asyncsdk.receipts import FlushResult, Receipt, Statistics
 from asyncsdk.reporting import Reporter, logger
-from asyncsdk.seams import CountsAttempts, DeadLetter, Destination, Store
+from asyncsdk.seams import CountsAttempts, DeadLetter, Destination, HandsOver, Store
 from asyncsdk.transports import AiohttpTransport
 
 if TYPE_CHECKING:
@@ -94,6 +94,8 @@ class AsyncAnalytics(Saying):
                 deliver=settings.deliver,
             )
 
+        if not settings.deliver and isinstance(settings.store, HandsOver):
+            settings.store.hands_over = True
         self._house = House(make, destinations, settings.store)
         runner = Runner(self._house, settings, transport, reporter)
         shared = Shared(settings, outside, reporter)

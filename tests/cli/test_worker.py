@@ -12,6 +12,7 @@ import aiohttp
 import anyio
 import pytest
 
+from asyncsdk import AsyncAnalytics, RudderStack
 from asyncsdk.cli.places import Place
 from asyncsdk.cli.worker import read_destinations
 from asyncsdk.collector import Collector, Fault
@@ -243,3 +244,22 @@ async def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
         ended = await run_beside(*line, extra=storing.variables(server))
     assert ended.returncode == 1
     assert "asyncsdk worker: cannot listen" in ended.stderr
+
+
+async def test_web_processes_that_live_only_write_to_a_folder(tmp_path: Path) -> None:
+    """What is the worker for, if files are held by who writes them? They hand them over."""
+    place = Place(where=str(tmp_path / "spool"))
+    destination = RudderStack(storing.SECRET, "http://127.0.0.1:1", name="there")
+    async with Collector() as server:
+        with started("worker", *storing.arguments(place), extra=storing.variables(server)) as one:
+            await address(one)
+            store = storing.store_at(place)
+            web = AsyncAnalytics(destination, store=store, deliver=False, flush_interval=0.1)
+            async with web:
+                receipts = [web.track("Step", user_id="u", properties={"n": 0})]
+                await until(server, 1)
+                receipts += [web.track("Step", user_id="u", properties={"n": n}) for n in (1, 2)]
+                await until(server, 3)
+            await end(one)
+        arrived = server.message_ids("rudderstack")
+    assert dict(arrived) == {receipt.message_id: 1 for receipt in receipts}

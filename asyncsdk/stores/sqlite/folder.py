@@ -60,8 +60,8 @@ class Folder:
         self.path = path
         self.passed_over: set[Path] = set()  # files of a later version; this is all that changes
 
-    def take_slot(self) -> Slot:
-        """Take the first slot that is free.
+    def take_slot(self, *, fresh: bool = False) -> Slot:
+        """Take the first slot that is free; a *fresh* one has no file yet.
 
         Raises:
             StoreAwayError: There is none, or no folder.
@@ -71,7 +71,9 @@ class Folder:
             for number in range(_SLOTS):
                 path = self.path / f"spool-{number}.db"
                 slot = None if path in self.passed_over else _lock(path)
-                if slot is not None:
+                if slot is not None and fresh and path.exists():
+                    slot.free()
+                elif slot is not None:
                     return slot
         except OSError as error:
             raise StoreAwayError(f"{self.path} cannot be used: {error.strerror}") from None

@@ -143,6 +143,11 @@ class Spool:
         self.letters.changed.clear()
 
     @property
+    def in_hand(self) -> bool:
+        """Whether there are leases or exhumed letters: of these only this process knows."""
+        return bool(self._leased or self.letters.exhumed)
+
+    @property
     def aside(self) -> int:
         """How many batches cannot be read by this version."""
         return sum(tally.aside for tally in self._tallies.values())

@@ -6,11 +6,12 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from asyncsdk.errors import ConfigurationError
+from asyncsdk.errors import ConfigurationError, StoreError
 from asyncsdk.options import check_choice, check_count
 from asyncsdk.outside import Bell
 from asyncsdk.reporting import Reporter
@@ -26,6 +27,8 @@ T = TypeVar("T")
 _LOOK = 5.0
 #: Seconds that the start may wait for what dead processes left; the rest follows.
 _ADOPTING = 0.3
+#: Seconds between files that are handed over.
+_HANDING = 1.0
 
 
 class _News:
@@ -71,6 +74,7 @@ class SQLiteStore:
         max_letters: int = 10_000,
         max_letter_bytes: int = 16 * 1024 * 1024,
         _connect: Connect = connect,
+        _look: float = _LOOK,
     ) -> None:
         if not isinstance(folder, str | os.PathLike) or not str(folder):
             raise ConfigurationError(f"folder={folder!r}: the path of a folder is needed")
@@ -85,6 +89,8 @@ class SQLiteStore:
         )
         self._reporter = Reporter(time.monotonic)
         self._connect = _connect
+        self._look = _look
+        self.hands_over: bool = False  # a client that does not deliver says so
         # This is all that changes.
         self._pid = os.getpid()
         self._runs = 0
@@ -102,9 +108,11 @@ class SQLiteStore:
         return f"SQLiteStore({str(self._path)!r}, durability={self._durability!r})"
 
     async def run(self, *, ready: Callable[[], None]) -> None:
-        """Take over what dead processes left, at the start and now and then."""
+        """Take over what dead processes left, at the start and now and then; or hand over."""
         self._runs += 1
         try:
+            if self.hands_over:
+                await self._hand_over(ready)
             loop = asyncio.get_running_loop()
             until = loop.time() + _ADOPTING
             while await self._adopt() and loop.time() < until:
@@ -112,9 +120,18 @@ class SQLiteStore:
             ready()
             while True:
                 if not await self._adopt():
-                    await asyncio.sleep(_LOOK)
+                    await asyncio.sleep(self._look)
         finally:
             self._runs = max(self._runs - 1, 0)
+
+    async def _hand_over(self, ready: Callable[[], None]) -> None:
+        """Let others have now and then what was stored here."""
+        ready()
+        while self.hands_over:
+            await asyncio.sleep(_HANDING)
+            if self._worker is not None and self.stock():
+                with suppress(StoreError):  # whoever stores the next batch hears of it
+                    await self._do(self._worker.hand_over, alone=True)
 
     async def take_over(self) -> None:
         """Take over all that processes that died have left; `run` does so by itself."""
@@ -122,12 +139,12 @@ class SQLiteStore:
             pass
 
     async def _adopt(self) -> bool:
-        """Move some of it; return whether there is more."""
+        """Move some of it, and wake who waits for it; return whether there was any."""
         worker = self._working()
         return await self._do(worker.adopt, self._tell_all, alone=True)
 
-    def _tell_all(self, more: bool) -> None:  # noqa: FBT001 - it is told a result
-        for news in self._news.values() if more else ():
+    def _tell_all(self, found: bool) -> None:  # noqa: FBT001 - it is told a result
+        for news in self._news.values() if found else ():
             news.tell()
 
     async def recover(self, lane: str) -> None:

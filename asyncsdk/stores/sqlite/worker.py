@@ -71,6 +71,8 @@ class Worker:
         # This is all that changes; the thread writes it.
         self.stock: dict[str, Stock] = {}
         self._slot: Slot | None = None
+        self._hands_over = False  # once the jobs at hand are done
+        self._handed: Path | None = None  # the file that others were let have last
         self._orphan: tuple[Slot, Spool] | None = None
         self._threadless: Spool | None = None
         self._has_thread = True
@@ -151,6 +153,9 @@ class Worker:
             spool, results = self._start_anew(spool, error, jobs)
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
             results = [meaning_of(error, self._folder.path)] * len(jobs)
+        if spool is not None and self._hands_over:
+            self._let_go(spool)
+            spool = None
         if spool is not None:
             spool.tell_stock(self.stock)
             self._tell_damaged(spool)
@@ -187,7 +192,8 @@ class Worker:
             StoreError: There is no slot, or its file cannot be opened.
         """
         while True:
-            slot = self._slot = self._slot or self._folder.take_slot()
+            fresh = self._handed is not None
+            slot = self._slot = self._slot or self._folder.take_slot(fresh=fresh)
             try:
                 spool = self._open_file(slot.path)
             except LaterError as error:
@@ -264,17 +270,41 @@ class Worker:
             )
             spool.damaged = 0
 
+    # What others are to deliver.
+
+    def hand_over(self, spool: Spool) -> None:
+        """Let others have the file, as if this process had died; the next job opens a new one.
+
+        Not before they have fetched the last one: where nobody does, there are two at the most. Not
+        what is in somebody's hands here either.
+        """
+        slot, handed = self._slot, self._handed
+        waits = handed is not None and slot is not None and handed != slot.path and handed.exists()
+        self._hands_over = bool(self.stock) and not waits and not spool.in_hand
+
+    def _let_go(self, spool: Spool) -> None:
+        """Close the file, and then free its slot."""
+        _close(spool)
+        self._hands_over = False
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            self._handed = slot.path
+            slot.free()
+        self.stock.clear()
+
     # Orphans.
 
     def adopt(self, spool: Spool) -> bool:
-        """Move what dead processes left, for a moment; return whether there is more.
+        """Move what dead processes left, for a moment; return whether there was anything.
 
         Takes transactions of its own, so it is no step of one.
         """
         until = time.monotonic() + _ORPHANS_AT_ONCE
+        found = False
         while time.monotonic() < until:
             if self._orphan is None and not self._find_orphan():
-                return False
+                return found
+            found = True
             assert self._orphan is not None  # noqa: S101 - one was found
             slot, orphan = self._orphan
             try:
