@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import kept
+from benchmarks import kept, told
 from benchmarks.environments import PEERS, version_of
 from benchmarks.machine import look
 from benchmarks.report import Report, report, text
@@ -36,7 +36,9 @@ def read(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write all figures")
     parser.add_argument("--chart", type=Path, metavar="FILE", help="where to draw the burst")
     parser.add_argument(
-        "--keep", action="store_true", help="keep the figures, and draw the README's chart"
+        "--keep",
+        action="store_true",
+        help="keep the figures; write them to docs/scaling.md, and draw the README's chart",
     )
     wanted = parser.parse_args(arguments)
     whole = not (wanted.quick or wanted.without_peers or wanted.events or wanted.rounds)
@@ -86,6 +88,7 @@ def _put_down(found: Report, wanted: argparse.Namespace) -> None:
         kept.write(found, wanted.json, runs=True)
     if wanted.keep:
         kept.write(found, kept.FILE, runs=False)
+        told.write(found)
     if wanted.keep or wanted.chart is not None:
         from benchmarks import chart  # matplotlib is not needed for the figures
 

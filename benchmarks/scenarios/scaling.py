@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from statistics import median
 
 from msgspec import Struct
 from redis import Redis
@@ -202,10 +203,10 @@ def needs(runs: Sequence[Run]) -> list[Need]:
     """Say what some loads ask for, by the figures of *runs*: the medians over all of them."""
     if not runs:
         return []
-    cpu = _middle([run.redis_us for run in runs])
-    memory = _middle([run.memory_bytes for run in runs])
-    network = _middle([run.network_bytes for run in runs])
-    worker = _middle([run.worker_us for run in runs])
+    cpu = median([run.redis_us for run in runs])
+    memory = median([run.memory_bytes for run in runs])
+    network = median([run.network_bytes for run in runs])
+    worker = median([run.worker_us for run in runs])
     return [
         Need(
             load=load,
@@ -216,10 +217,6 @@ def needs(runs: Sequence[Run]) -> list[Need]:
         )
         for load in LOADS
     ]
-
-
-def _middle(values: Sequence[float]) -> float:
-    return sorted(values)[len(values) // 2]
 
 
 def _name(crowd: int) -> str:
