@@ -6,6 +6,7 @@ from pathlib import Path
 import anyio
 
 from asyncsdk import AsyncAnalytics, RudderStack, SQLiteStore
+from asyncsdk.collector import Collector
 
 DESTINATION = RudderStack("key", "http://127.0.0.1:1", name="there")
 
@@ -37,3 +38,19 @@ async def test_a_client_that_delivers_hands_nothing_over(tmp_path: Path) -> None
         assert files(tmp_path) == 1
         with anyio.move_on_after(0.1):
             await client.shutdown(0.0)
+
+
+async def test_what_is_taken_over_wakes_who_waits_for_it(tmp_path: Path) -> None:
+    """A client that has nothing to do hears of the one batch that another process left."""
+    async with Collector() as server:
+        there = RudderStack("key", server.url, name="there")
+        async with AsyncAnalytics(there, store=SQLiteStore(tmp_path, _look=0.05)) as client:
+            await asyncio.sleep(0.2)  # it has looked, and waits
+            async with AsyncAnalytics(
+                DESTINATION, store=SQLiteStore(tmp_path), deliver=False
+            ) as other:
+                other.track("E", user_id="u")
+            with anyio.fail_after(5.0):
+                while not client.statistics().delivered:  # noqa: ASYNC110 - nothing rings
+                    await asyncio.sleep(0.02)
+            assert client.statistics().taken == 1
