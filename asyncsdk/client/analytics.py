@@ -94,8 +94,8 @@ class AsyncAnalytics(Saying):
                 deliver=settings.deliver,
             )
 
-        if not settings.deliver and isinstance(settings.store, HandsOver):
-            settings.store.hands_over = True
+        if not settings.deliver:
+            _let_others_deliver(settings.store)
         self._house = House(make, destinations, settings.store)
         runner = Runner(self._house, settings, transport, reporter)
         shared = Shared(settings, outside, reporter)
@@ -498,3 +498,8 @@ def _asked_by(store: Store) -> Delivery:
     if isinstance(store, CountsAttempts):
         return Delivery(max_retries=store.max_attempts - 1)
     return Delivery()
+
+
+def _let_others_deliver(store: Store) -> None:
+    if isinstance(store, HandsOver):
+        store.hands_over = True

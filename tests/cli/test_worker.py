@@ -13,7 +13,9 @@ import anyio
 import pytest
 
 from asyncsdk import AsyncAnalytics, RudderStack
+from asyncsdk.cli.arguments import parse
 from asyncsdk.cli.places import Place
+from asyncsdk.cli.store_arguments import WorkerOptions
 from asyncsdk.cli.worker import read_destinations
 from asyncsdk.collector import Collector, Fault
 from asyncsdk.errors import ConfigurationError
@@ -263,3 +265,17 @@ async def test_web_processes_that_live_only_write_to_a_folder(tmp_path: Path) ->
             await end(one)
         arrived = server.message_ids("rudderstack")
     assert dict(arrived) == {receipt.message_id: 1 for receipt in receipts}
+
+
+def test_what_is_said_of_a_queue_is_what_its_store_is_told() -> None:
+    """Several share the work unless order is asked for; a password in the environment is enough."""
+    url = "redis://:secret@there/0"
+    options = parse(["worker", "--shards", "4", "--in-order"], {"REDIS_URL": url})
+    others = parse(["worker", "--queue-name", "orders"], {"REDIS_URL": url})
+    assert isinstance(options, WorkerOptions)
+    assert isinstance(others, WorkerOptions)
+    told = options.place.redis_options()
+    assert (told["shards"], told["multi_processor"]) == (4, False)
+    assert others.place.redis_options()["multi_processor"]
+    assert others.place.masked == "redis://***@there/0 orders"
+    assert "secret" not in repr(others)
