@@ -1,4 +1,7 @@
-"""Metrics: counters as text, in the form that Prometheus reads (version 0.0.4). Pure."""
+"""Metrics: counters as text, in the form that Prometheus reads (version 0.0.4). Pure.
+
+The names are those of docs/observability.md: one dashboard for clients and workers.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +16,21 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Those that only grow while the process lives, and what they count.
 _COUNTERS: Mapping[str, str] = {
     "taken": "Events taken from the store that another process wrote.",
-    "delivered": "Events that the server has.",
-    "rejected": "Events that the server refused for good.",
-    "dead": "Events given up.",
     "requests": "Requests sent.",
     "retries": "Requests sent again after a failure.",
     "failures": "Requests without an answer, or with one that does not move on.",
-    "bytes_sent": "Bytes of request bodies on the wire.",
 }
 _GAUGES: Mapping[str, tuple[str, Callable[[LaneStatistics], float]]] = {
-    "pending_events": ("Events in this process's hands.", lambda lane: lane.pending),
-    "store_events": ("Events in the store.", lambda lane: lane.in_store),
+    "pending": ("Events in this process's hands.", lambda lane: lane.pending),
+    "in_store": ("Events in the store.", lambda lane: lane.in_store),
     "paused_seconds": ("Seconds until the next attempt.", lambda lane: lane.paused),
     "stopped": (
         "1 while the destination is at a standstill, such as for a refused key.",
         lambda lane: float(bool(lane.stopped)),
     ),
 }
+
+_FATES = ("delivered", "rejected", "dead", "dropped")
 
 _Sample = tuple[Mapping[str, str], float]
 
@@ -47,6 +48,14 @@ def metrics(view: Statistics, stock: Mapping[str, Stock], *, up: bool) -> str:
     for name, text in _COUNTERS.items():
         samples = [(_of(lane), float(getattr(one, name))) for lane, one in lanes.items()]
         lines += _family(f"{name}_total", "counter", text, samples)
+    settled = [
+        ({**_of(lane), "fate": fate}, float(getattr(one, fate)))
+        for lane, one in lanes.items()
+        for fate in _FATES
+    ]
+    lines += _family("settled_total", "counter", "Events with a final outcome.", settled)
+    sent = [(_of(lane), float(one.bytes_sent)) for lane, one in lanes.items()]
+    lines += _family("sent_bytes_total", "counter", "Bytes of bodies on the wire.", sent)
     dropped = [
         ({**_of(lane), "reason": reason}, float(count))
         for lane, one in lanes.items()
@@ -61,7 +70,7 @@ def metrics(view: Statistics, stock: Mapping[str, Stock], *, up: bool) -> str:
     lines += _family("dead_letters", "gauge", "Dead letters in the store.", letters)
     unclaimed = [(_of(lane), float(count)) for lane, count in view.unclaimed.items()]
     unclaimed_text = "Events in the store for destinations that this process does not have."
-    lines += _family("unclaimed_events", "gauge", unclaimed_text, unclaimed)
+    lines += _family("unclaimed", "gauge", unclaimed_text, unclaimed)
     return "\n".join(lines) + "\n"
 
 

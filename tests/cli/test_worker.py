@@ -148,7 +148,7 @@ async def test_unknown_names_are_reported_and_kept(queue: Place) -> None:
             "worker", *storing.arguments(queue), extra=storing.variables(server)
         ) as worker:
             url = await address(worker)
-            unclaimed = 'asyncsdk_unclaimed_events{destination="renamed"} 5'
+            unclaimed = 'asyncsdk_unclaimed{destination="renamed"} 5'
             await seen(f"{url}/metrics", lambda _, text: unclaimed in text)
             told = "5 events are for 'renamed', which is no destination of this worker"
             await asyncio.to_thread(read_until, worker.stderr, lambda line: told in line)
@@ -171,7 +171,7 @@ async def test_who_watches_sees_counts_and_whether_redis_is_there() -> None:
             with started(*line, extra=extra) as worker:
                 url = await address(worker)
                 await until(server, 40)
-                sent = 'delivered_total{destination="there"} 40'
+                sent = 'settled_total{destination="there",fate="delivered"} 40'
                 _, text = await seen(f"{url}/metrics", lambda _, text: sent in text)
                 health = await get(f"{url}/healthz")
                 missing = await get(f"{url}/elsewhere")
@@ -184,7 +184,7 @@ async def test_who_watches_sees_counts_and_whether_redis_is_there() -> None:
     assert missing[0] == 404
     assert "cannot be reached" in sick[1]
     assert "asyncsdk_store_up 1\n" in text
-    assert "# TYPE asyncsdk_delivered_total counter\n" in text
+    assert "# TYPE asyncsdk_settled_total counter\n" in text
     samples = [line for line in text.splitlines() if not line.startswith("#")]
     assert all(
         re.fullmatch(r'asyncsdk_\w+(\{(\w+="[^"]*",?)+\})? [\d.e+-]+', one) for one in samples
