@@ -8,7 +8,7 @@ that does not know us: that passes, or somebody corrects it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import Protocol, TypeAlias, TypeVar, cast
@@ -18,6 +18,7 @@ import anyio
 from msgspec import Struct
 
 from asyncsdk.errors import ConfigurationError, StoreAwayError, StoreFullError
+from asyncsdk.stores.redis.errands import Errands
 from asyncsdk.stores.redis.scripts import Script
 
 T = TypeVar("T")
@@ -129,18 +130,21 @@ class Line:
         self._address = address
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._client, self._all = _connect(address)
-        self._closed = False  # this is all that changes
+        # This is all that changes.
+        self._errands = Errands()
+        self._closed = False
 
     async def run(self, script: Script, keys: Sequence[str], *words: Word) -> Reply:
         """Run *script*; one that the server does not know yet is sent along.
 
-        Cancelling this, like any error, leaves it done or not: the answer is then lost.
+        Cancelling this, like any error, leaves it done or not, before anything that is asked
+        later: the answer is then lost.
 
         Raises:
             StoreFullError: Redis has no memory left.
             StoreAwayError: Nothing useful came back.
         """
-        return await self._ask(self._run(script, keys, words))
+        return await self._ask(lambda: self._run(script, keys, words))
 
     async def _run(self, script: Script, keys: Sequence[str], words: Sequence[Word]) -> Reply:
         from redis.exceptions import NoScriptError
@@ -152,12 +156,12 @@ class Line:
 
     async def members(self, key: str) -> set[str]:
         """Return the members of a set."""
-        found = await self._ask(_wait(self._client.smembers(key)))
+        found = await self._ask(lambda: self._client.smembers(key))
         return {member.decode(errors="replace") for member in found}
 
     async def info(self, section: str) -> dict[str, object]:
         """Return what the server says of itself; of a cluster, of one of its nodes."""
-        said = await self._ask(_wait(self._client.info(section)))
+        said = await self._ask(lambda: self._client.info(section))
         if self._address.cluster:  # then by node
             return next((one for one in said.values() if isinstance(one, dict)), said)
         return said
@@ -173,27 +177,33 @@ class Line:
                 return []
             return [_text(one["name"]) for one in found]
 
-        return await self._ask(names())
+        return await self._ask(names)
 
     async def close(self) -> None:
         """Let go of every connection; what is asked on this line from now on fails."""
         self._closed = True
         with anyio.move_on_after(_CLOSING, shield=True):  # whoever is cancelled leaves none open
-            for client in self._all:
-                with suppress(Exception):  # what is wrong with one that is let go is no matter
-                    await client.aclose()
+            await self._errands.end()
+            await self._hang_up()
 
-    async def _ask(self, work: Coroutine[object, object, T]) -> T:
+    async def _hang_up(self) -> None:
+        for client in self._all:
+            with suppress(Exception):  # what is wrong with one that is let go is no matter
+                await client.aclose()
+
+    async def _ask(self, work: Callable[[], Awaitable[T]]) -> T:
+        return await self._errands.run(lambda: self._answer(work))
+
+    async def _answer(self, work: Callable[[], Awaitable[T]]) -> T:
         if self._closed:
-            work.close()
             raise StoreAwayError(f"{self._address.masked}: the connection was given up")
         try:
-            return await work
+            return await work()
         except Exception as error:  # noqa: BLE001 - sorted in _trouble
             raise self._trouble(error) from None
         finally:
             if self._closed:  # meanwhile; then this may have opened another connection
-                await self.close()
+                await self._hang_up()
 
     def _trouble(self, error: Exception) -> Exception:
         """Translate what redis-py raised; its words may come from the server, and are cut."""
@@ -204,10 +214,6 @@ class Line:
         if "OOM " in text or type(error).__name__ == "OutOfMemoryError":
             return StoreFullError(f"Redis has no memory left for the queue ({text})")
         return StoreAwayError(f"{self._address.masked}: {type(error).__name__}: {text}")
-
-
-async def _wait(work: Awaitable[T]) -> T:
-    return await work
 
 
 def _text(value: object) -> str:

@@ -283,7 +283,6 @@ class RedisStore:
                 if leases:
                     return leases
                 await shelf.filled.wait(_LOOK)
-                _obey()
 
     async def _take(self, shelf: Shelf, room: Room) -> list[Lease]:
         line = await self._link.line()
@@ -469,13 +468,6 @@ class RedisStore:
             shards = self._tender.shards_of(lane)
             shelf = self._shelves[lane] = Shelf(lane, shards, lasting=self._detour.lasting)
         return shelf
-
-
-def _obey() -> None:
-    """End where a cancellation got lost on the way: somebody below took it for its own timeout."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 async def _note(
