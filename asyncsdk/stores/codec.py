@@ -63,3 +63,14 @@ def unpack_letter(data: bytes) -> DeadLetter:
         return _letters_in.decode(data)
     except msgspec.DecodeError:
         raise ValueError("no packed letter") from None
+
+
+def check_open(stretches: Sequence[tuple[int, int]], count: int) -> None:
+    """See whether a batch of *count* events can have these open.
+
+    Raises:
+        ValueError: It cannot.
+    """
+    edges = [0, *(edge for stretch in stretches for edge in stretch), count]
+    if not stretches or edges != sorted(edges):
+        raise ValueError("no progress of such a batch")

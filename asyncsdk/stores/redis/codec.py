@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from asyncsdk.seams import Batch, DeadLetter, Progress
-from asyncsdk.stores.codec import CODEC, pack, pack_letter, unpack, unpack_letter
+from asyncsdk.stores.codec import CODEC, check_open, pack, pack_letter, unpack, unpack_letter
 
 #: The first byte of everything; another one was written by another version.
 _VERSION = bytes([CODEC])
@@ -63,6 +63,7 @@ def read_progress(data: bytes, count: int, age: float) -> Progress:
         noted = _noted_in.decode(data.partition(b":")[2])
     except msgspec.DecodeError:
         raise ValueError("no progress") from None
+    check_open(noted.open, count)
     return Progress(open=noted.open, attempts=noted.attempts, age=age)
 
 

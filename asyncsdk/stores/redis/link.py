@@ -21,12 +21,17 @@ from asyncsdk.reporting import Reporter
 from asyncsdk.stores.redis.line import Address, Line
 from asyncsdk.stores.redis.scripts import PROBE
 
-#: One write that is owed.
+#: What is done with a line: one write that is owed, say.
 Debt = Callable[[Line], Awaitable[object]]
+
 
 #: Seconds before Redis is tried again: at once, then doubling.
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 5.0
+#: The longest if it is there, and then fails again: what it was asked may be what it refuses.
+_LONGEST_IN_BETWEEN = 0.2
+#: Seconds of being there after which that is over.
+_STEADY = 1.0
 
 
 #: Lines of a forked child's parent, which nobody may touch.
@@ -119,26 +124,33 @@ class Link:
             self.reporter.say("away", f"Redis is away; events are kept here meanwhile. {error}")
             self.changed.ring()
 
-    async def keep(
-        self, tend: Callable[[Line, Callable[[], None]], Awaitable[None]], ready: Callable[[], None]
-    ) -> None:
+    async def keep(self, tend: Debt, ready: Callable[[], None]) -> None:
         """Connect again and again, and *tend* while Redis is here; ends by cancellation."""
         self.kept = True
         pause = 0.0
         try:
             while True:
-                try:
-                    line = await self.line() if not self.away else await self.connect()
-                    if line is not None:
-                        pause = 0.0
-                        await tend(line, ready)
-                except (StoreAwayError, StoreFullError) as error:
-                    self.went(error)
+                pause = min(pause, await self._keep_once(tend))
                 ready()
                 await anyio.sleep(pause * (1.0 + 0.5 * self._outside.spread()))
                 pause = min(max(2 * pause, _FIRST_PAUSE), _LONGEST_PAUSE)
         finally:
             self.kept = False
+
+    async def _keep_once(self, tend: Debt) -> float:
+        """Connect, and tend until Redis is away; return the longest pause that may follow."""
+        came: float | None = None
+        clock = asyncio.get_running_loop().time
+        try:
+            line = await self.line() if not self.away else await self.connect()
+            if line is not None:
+                came = clock()
+                await tend(line)
+        except (StoreAwayError, StoreFullError) as error:
+            self.went(error)
+        if came is None:
+            return _LONGEST_PAUSE
+        return 0.0 if clock() - came > _STEADY else _LONGEST_IN_BETWEEN
 
     def owe(self, key: str, debt: Debt) -> None:
         """Note a write for the batch *key* that has to be made once Redis is back."""

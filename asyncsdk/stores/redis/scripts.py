@@ -55,7 +55,7 @@ local function bury(f, fo, n, most, most_bytes, first)
     if not oldest then break end
     local size = redis.call('HSTRLEN', f, oldest)
     redis.call('HDEL', f, oldest)
-    bytes = redis.call('HINCRBY', n, 'letter_bytes', -size)
+    bytes = redis.call('HINCRBY', n, 'letter_bytes', 0 - size)
     gone = gone + 1
   end
   return gone
@@ -66,17 +66,16 @@ end
 _STOCK = """
 local function stock(answer, s, n, fo, aside)
   local counts = redis.call('HMGET', n, 'events', 'bytes')
-  return {
-    answer, redis.call('XLEN', s), tonumber(counts[1] or '0'), tonumber(counts[2] or '0'),
-    redis.call('ZCARD', fo), redis.call('XLEN', aside),
-  }
+  local function known(at) return math.max(tonumber(counts[at] or '0') or 0, 0) end
+  return {answer, redis.call('XLEN', s), known(1), known(2), redis.call('ZCARD', fo), redis.call('XLEN', aside)}
 end
 """
 
 _OPEN = """
 local function open_of(p, key, count)
   local noted = redis.call('HGET', p, key)
-  return noted and tonumber(string.match(noted, '^%d+')) or tonumber(count)
+  count = tonumber(count)
+  return noted and math.min(tonumber(string.match(noted, '^%d+')) or count, count) or count
 end
 """
 
@@ -93,9 +92,10 @@ _DROP = """
 local function drop(s, p, n, group, id, key, count, size)
   redis.pcall('XACK', s, group, id)
   if redis.call('XDEL', s, id) == 0 then return 0 end
-  redis.call('HINCRBY', n, 'bytes', -size)
-  redis.call('HINCRBY', n, 'events', -open_of(p, key, count))
+  redis.call('HINCRBY', n, 'bytes', 0 - size)
+  redis.call('HINCRBY', n, 'events', 0 - open_of(p, key, count))
   redis.call('HDEL', p, key)
+  if redis.call('XLEN', s) == 0 then redis.call('HDEL', n, 'bytes', 'events') end
   return 1
 end
 """
@@ -103,7 +103,7 @@ end
 _DROP_LETTER = """
 local function drop_letter(f, fo, n, name)
   if redis.call('ZREM', fo, name) == 0 then return false end
-  redis.call('HINCRBY', n, 'letter_bytes', -redis.call('HSTRLEN', f, name))
+  redis.call('HINCRBY', n, 'letter_bytes', 0 - redis.call('HSTRLEN', f, name))
   redis.call('HDEL', f, name)
   return true
 end
@@ -111,6 +111,7 @@ end
 
 #: Keys: s n seen lanes f fo aside. Answers "new", "dup" or "full", and the stock. Letters that the batch was go with it.
 #: A batch that was settled is a repeat whose answer was lost, unless it comes from letters.
+#: What may fail on a key of a wrong type comes before the entry, or each attempt would leave one.
 APPEND: Script = _script(
     _DROP_LETTER,
     _STOCK,
@@ -124,11 +125,11 @@ if not seen or (fresh == '1' and string.sub(seen, 1, 4) == 'done') then
   if length >= most or (length > 0 and bytes + size > most_bytes) then
     return stock('full', KEYS[1], KEYS[2], KEYS[6], KEYS[7])
   end
-  local id = redis.call('XADD', KEYS[1], '*', 'k', key, 'd', data, 'n', count, 'b', size, 'r', route, 'a', age, 't', formed)
+  redis.call('SADD', KEYS[4], lane)
   redis.call('HINCRBY', KEYS[2], 'bytes', size)
   redis.call('HINCRBY', KEYS[2], 'events', count)
+  local id = redis.call('XADD', KEYS[1], '*', 'k', key, 'd', data, 'n', count, 'b', size, 'r', route, 'a', age, 't', formed)
   redis.call('SET', KEYS[3], id, 'PX', remember)
-  redis.call('SADD', KEYS[4], lane)
   seen = nil
 end
 for i = 13, #ARGV do drop_letter(KEYS[5], KEYS[6], KEYS[2], ARGV[i]) end
@@ -152,14 +153,25 @@ local held = {}
 for i = 9, #ARGV do held[ARGV[i]] = true end
 local out, events, bytes, route = {}, 0, 0, nil
 
+local function number(text)
+  local found = tonumber(text)
+  return found and found >= 0 and found < 1e9 and math.floor(found) or 0
+end
+
+local function read(fields)
+  local found = {}
+  for i = 1, #fields, 2 do found[fields[i]] = fields[i + 1] end
+  return found.k or '', found.d or '', number(found.n or ''), number(found.b or ''), found.r or '', found.a or '', found.t or ''
+end
+
 local function fits(entry)
-  local _, key, _, data, _, count, _, size, _, way, _, age, _, formed = unpack(entry[2])
-  local more = tonumber(size) + count * overhead
+  local key, data, count, size, way, age, formed = read(entry[2])
+  local more = size + count * overhead
   if #out > 0 and (#out >= most or way ~= route or events + count > room or bytes + more > room_bytes) then
     return false
   end
   events, bytes, route = events + count, bytes + more, way
-  out[#out + 1] = {entry[1], key, data, count, size, way, age, formed, redis.call('HGET', p, key) or ''}
+  out[#out + 1] = {entry[1], key, data, tostring(count), tostring(size), way, age, formed, redis.call('HGET', p, key) or ''}
   return true
 end
 

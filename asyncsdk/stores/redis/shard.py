@@ -63,12 +63,15 @@ class Kept(NamedTuple):
 
 
 class _Entry(NamedTuple):
+    """An entry as Redis gave it: anybody may have written it."""
+
     held: Held
     data: bytes
-    route: str
-    first_at: str
+    route: bytes
+    first_at: bytes
     progress: bytes
-    age: float
+    age: bytes
+    waited: float  # in milliseconds, in Redis
 
 
 class Shard:
@@ -287,7 +290,7 @@ class Shard:
         keys = [self.keys.letters, self.keys.letter_order]
         found = cast("list[bytes]", await line.run(scripts.LETTERS, keys, start, start + count - 1))
         return [
-            Kept(Named(name.decode(), data), float(when))
+            Kept(Named(_text(name), data), float(when))
             for name, when, data in zip(found[::3], found[1::3], found[2::3], strict=True)
         ]
 
@@ -300,21 +303,24 @@ class Shard:
 def _entry(parts: list[Reply], now: int) -> _Entry:
     words = cast("list[bytes]", parts)
     identifier, key, data, count, size, route, age, first_at, progress = words
-    waited = max(now - int(identifier.partition(b"-")[0]), 0) + int(age)
-    held = Held(identifier.decode(), key.decode(), int(count), int(size))
-    return _Entry(held, data, route.decode(), first_at.decode(), progress, waited / 1000.0)
+    waited = max(now - int(identifier.partition(b"-")[0]), 0)
+    held = Held(identifier.decode(), _text(key), int(count), int(size))
+    return _Entry(held, data, route, first_at, progress, age, waited)
 
 
 def _lease(lane: str, entry: _Entry) -> Lease | None:
+    """Return the lease of an entry, None if it cannot be read."""
     held = entry.held
     try:
         events = read_events(entry.data)
-        progress = read_progress(entry.progress, len(events), entry.age)
+        age = (entry.waited + int(entry.age)) / 1000.0
+        progress = read_progress(entry.progress, len(events), age)
+        route, first_at = entry.route.decode(), entry.first_at.decode()
     except ValueError:
         return None
-    batch = Batch(
-        key=held.key, route=entry.route, events=events, size=held.size, first_at=entry.first_at
-    )
+    if not events or held.events != len(events):
+        return None
+    batch = Batch(key=held.key, route=route, events=events, size=held.size, first_at=first_at)
     return Lease(lane, batch, progress)
 
 
@@ -327,4 +333,4 @@ def _list(reply: Reply) -> list[Reply]:
 
 
 def _text(reply: Reply) -> str:
-    return cast("bytes", reply).decode()
+    return cast("bytes", reply).decode(errors="replace")

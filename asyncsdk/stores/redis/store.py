@@ -155,7 +155,7 @@ class RedisStore:
         """Renew, claim, reconnect; ready as soon as it is known whether Redis is here."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._detour.run())
-            await self._link.keep(self._tender.tend, ready)
+            await self._link.keep(partial(self._tender.tend, ready=ready), ready)
 
     async def recover(self, lane: str) -> None:
         """Return the lane's own unsettled leases to the front, in order."""
@@ -270,8 +270,9 @@ class RedisStore:
         finally:
             task.cancel()
             await asyncio.wait([task])
-        if not task.cancelled():
-            task.result()
+            error = None if task.cancelled() else task.exception()
+        if error is not None:
+            raise error
         return not task.cancelled()
 
     async def take(self, lane: str, room: Room) -> list[Lease]:
@@ -318,13 +319,18 @@ class RedisStore:
         if not shard.owned or (len(shelf.shards) > 1 and shard.held):
             return []
         leases, unread = await shard.take(line, room)
-        for held in unread:
-            self._link.reporter.say(
-                "aside",
-                f"{shelf.lane}: {{count}} batches in Redis are of another version; they are set "
-                f"aside in {shard.keys.aside}",
-            )
-            await shard.set_aside(line, held)
+        try:
+            for held in unread:
+                self._link.reporter.say(
+                    "aside",
+                    f"{shelf.lane}: {{count}} batches in Redis are of another version; they are "
+                    f"set aside in {shard.keys.aside}",
+                )
+                await shard.set_aside(line, held)
+        except BaseException:  # nobody gets the others either
+            for key in (*(held.key for held in unread), *(one.batch.key for one in leases)):
+                shard.give_back(key)
+            raise
         return leases
 
     async def give_back(self, leases: Sequence[Lease]) -> None:

@@ -18,7 +18,7 @@ from typing import TypeVar
 from asyncsdk.batching import count_fitting
 from asyncsdk.errors import StoreError, StoreFullError
 from asyncsdk.seams import Batch, DeadLetter, Lease, Progress, Room, Stock
-from asyncsdk.stores.codec import CODEC, pack, unpack
+from asyncsdk.stores.codec import CODEC, check_open, pack, unpack
 from asyncsdk.stores.sqlite.database import Database, Row, meaning_of
 from asyncsdk.stores.sqlite.letters import Letters
 
@@ -275,9 +275,10 @@ class Spool:
         )
         try:
             events = unpack(body) if zlib.crc32(body) == crc else []
-        except ValueError:
+            left = _read_open(ranges, count)
+        except (ValueError, TypeError):
             events = []
-        if len(events) != count:
+        if not events or len(events) != count:
             self._set_aside(lane, number)
             return None
         self._undo.append(partial(self._leased.pop, (lane, key), None))
@@ -285,7 +286,6 @@ class Spool:
         self._leased[lane, key] = number
         self._front[lane] = max(self._front.get(lane, 0), number)
         batch = Batch(key=key, route=route, events=events, size=size, first_at=first_at)
-        left = [(0, count)] if ranges is None else [(one, two) for one, two in json.loads(ranges)]
         age = max(self._clock() - born, 0.0)
         return Lease(lane, batch, Progress(open=left, attempts=attempts, age=age))
 
@@ -364,3 +364,14 @@ class Spool:
     def leased(self) -> dict[tuple[str, str], int]:
         """What is leased now."""
         return self._leased
+
+
+def _read_open(ranges: str | None, count: int) -> list[tuple[int, int]]:
+    """Read what of a batch is open; a damaged disk may have changed it.
+
+    Raises:
+        ValueError, TypeError: It is no such thing.
+    """
+    left = [(0, count)] if ranges is None else [(one, two) for one, two in json.loads(ranges)]
+    check_open(left, count)
+    return left
