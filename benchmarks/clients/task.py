@@ -33,6 +33,7 @@ class Task(Struct, frozen=True, kw_only=True):
         turns: Calls in a row, where the play makes them in parts; 0 for all.
         quiet: Seconds in which a client can put what it holds in order, where the play waits.
         rate: Calls in a second, where the play has a pace.
+        seconds: How long it keeps that pace, where it has more to do than that.
         others: Where two more servers are, or nobody, where the play has several destinations.
         durability: What the client's store survives, where a client has one; empty for its default.
         redis: Where a Redis server is, if that is to be the store.
@@ -51,6 +52,7 @@ class Task(Struct, frozen=True, kw_only=True):
     turns: int = 0
     quiet: float = 0.0
     rate: int = 0
+    seconds: float = 0.0
     others: tuple[int, int] = (0, 0)
     durability: Literal["", "process", "power"] = ""
     redis: str = ""

@@ -1,4 +1,4 @@
-"""Several: three destinations on one client, and five hundred tenants; ours alone."""
+"""Several: three destinations on one client, and up to five hundred tenants; ours alone."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from benchmarks.clients.task import KEY, Task
 from benchmarks.plays.hold import can_look, resident
 from benchmarks.workload import Call, calls
 
-#: Calls in a second while calls are timed, and for how many seconds.
+#: Calls in a second while calls are timed, and for how many seconds at the most.
 RATE, SECONDS = 2_000, 3.0
 
+#: Tenants at the most, no more than calls of the burst; and what each says.
 TENANTS, EACH = 500, 20
 
 _NO_BOUND = 2**40
@@ -30,6 +31,7 @@ class Figures(Struct, frozen=True, kw_only=True):
         calls: All calls, as many as must arrive at the first destination.
         track_p99: Seconds of one call at a steady rate.
         events_per_second: What the first destination delivered of a burst.
+        tenants: How many there were.
         tenants_seconds: Seconds from the first call for the tenants until all had arrived.
         tenants_bytes: What the process grew by for them; None where it cannot tell.
     """
@@ -37,6 +39,7 @@ class Figures(Struct, frozen=True, kw_only=True):
     calls: int
     track_p99: float
     events_per_second: float
+    tenants: int
     tenants_seconds: float
     tenants_bytes: int | None
 
@@ -45,7 +48,7 @@ async def play(_make: Make, task: Task) -> Figures:
     """Say everything to three destinations, of which the first one is well."""
     ports = (task.port, *task.others)
     todo = list(calls(task.data, task.events))
-    steady = list(calls(task.data, int(RATE * SECONDS)))
+    steady = list(calls(task.data, int(RATE * min(task.seconds, SECONDS))))
     async with AsyncAnalytics(
         *(
             RudderStack(KEY, f"http://127.0.0.1:{port}", name=f"{n}")
@@ -58,11 +61,13 @@ async def play(_make: Make, task: Task) -> Figures:
     ) as analytics:
         took = await _at_a_steady_rate(analytics, steady)
         speed = await _in_a_burst(analytics, todo)
-    seconds, grown = await _for_tenants(task)
+    tenants = min(TENANTS, task.events)
+    seconds, grown = await _for_tenants(task, tenants)
     return Figures(
-        calls=len(todo) + len(steady) + TENANTS * EACH,
+        calls=len(todo) + len(steady) + tenants * EACH,
         track_p99=sorted(took)[int(len(took) * 0.99)],
         events_per_second=speed,
+        tenants=tenants,
         tenants_seconds=seconds,
         tenants_bytes=grown,
     )
@@ -105,7 +110,7 @@ async def _until_delivered(analytics: AsyncAnalytics, count: int) -> None:
         await asyncio.sleep(0.002)
 
 
-async def _for_tenants(task: Task) -> tuple[float, int | None]:
+async def _for_tenants(task: Task, tenants: int) -> tuple[float, int | None]:
     """Let every tenant say things under a key of its own, to the first destination's server."""
     todo = list(calls(task.data, EACH))
     async with AsyncAnalytics(RudderStack(KEY, task.url, name="own")) as analytics:
@@ -113,7 +118,7 @@ async def _for_tenants(task: Task) -> tuple[float, int | None]:
         before = resident("VmRSS") if can_look() else 0
         began = time.perf_counter()
         for call in todo:
-            for tenant in range(TENANTS):
+            for tenant in range(tenants):
                 view = analytics.to(RudderStack(f"tenant-{tenant}", task.url))
                 view.track(
                     call.event,
