@@ -29,7 +29,9 @@ from tests.stores.redis.using import (
 async def test_a_lasting_fallback_is_drained_first(tmp_path: Path) -> None:
     """What it kept is older than what comes then; letters of both are listed, replayed, purged."""
     with running("7", *DURABLE) as server:
-        store = RedisStore(server.url, queue_name=new_queue(), fallback=SQLiteStore(tmp_path))
+        store = RedisStore(
+            server.url, queue_name=new_queue(), fallback=SQLiteStore(tmp_path), lease=0.5
+        )
         async with live(store):
             await store.append(LANE, batch("a"))
             (first,) = await take(store)
@@ -64,7 +66,7 @@ async def test_while_redis_is_away_events_are_sent_and_count_as_not_stored() -> 
     """The counts add up, before and after; then it is used again."""
     with running("7", *DURABLE) as server:
         async with Collector() as collector:
-            store = RedisStore(server.url, queue_name=new_queue(), lease=0.5)
+            store = RedisStore(server.url, queue_name=new_queue(), lease=0.2)
             destination = RudderStack("planted-key", collector.url, name="there")
             async with AsyncAnalytics(destination, store=store, flush_interval=0.01) as analytics:
                 await asyncio.to_thread(server.kill)

@@ -104,12 +104,12 @@ async def test_a_key_of_another_type_is_named_and_no_storm_follows(
     async with asking(server_7.url) as redis:
         await command(redis, *_of_another_type(place(queue, name)))
         async with live(
-            RedisStore(server_7.url, queue_name=queue, strict_order=True, lease=0.5)
+            RedisStore(server_7.url, queue_name=queue, strict_order=True, lease=0.2)
         ) as store:
             before = (await redis.info("stats"))["total_connections_received"]
             appending = asyncio.ensure_future(_insist(store))
             taking = asyncio.ensure_future(store.take(LANE, WIDE))
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.3)
             after = (await redis.info("stats"))["total_connections_received"]
             assert after - before < 12
             assert name == "f" or "WRONGTYPE" in caplog.text

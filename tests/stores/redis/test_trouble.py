@@ -45,7 +45,7 @@ async def test_scripts_that_the_server_forgot_are_sent_again(own: Server) -> Non
 
 async def test_a_queue_that_was_wiped_goes_on(own: Server) -> None:
     """FLUSHALL takes the consumer group along; what is leased is lost then, what comes is not."""
-    async with live(RedisStore(own.url, queue_name=new_queue())) as store:
+    async with live(RedisStore(own.url, queue_name=new_queue(), lease=0.5)) as store:
         await store.append(LANE, batch("a"))
         (lease,) = await take(store)
         own.ask("FLUSHALL")
@@ -150,7 +150,7 @@ async def test_redis_may_be_away_at_the_start() -> None:
     """The start neither fails nor waits; when Redis comes it is used."""
     with running("7", *DURABLE) as server:
         server.kill()
-        async with live(RedisStore(server.url, queue_name=new_queue())) as store:
+        async with live(RedisStore(server.url, queue_name=new_queue(), lease=0.5)) as store:
             assert store.away
             with pytest.raises(StoreAwayError):
                 await store.append(LANE, batch("a"))
@@ -189,7 +189,7 @@ async def test_what_another_version_wrote_is_set_aside(
     server_7: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is neither sent nor lost, and it holds nothing up."""
-    store = RedisStore(server_7.url, queue_name=new_queue())
+    store = RedisStore(server_7.url, queue_name=new_queue(), lease=0.5)
     stream = f"{{rudder}}:{store.queue_name}:{LANE}:s"
     async with live(store), asking(server_7.url) as redis:
         entry = ("k", "x", "d", b"\x63what", "n", 2, "b", 4, "r", "batch", "a", 0, "t", "")
