@@ -24,7 +24,7 @@ from asyncsdk.client.running import Runner
 from asyncsdk.client.saying import Saying, Shared
 from asyncsdk.client.settings import Options, read
 from asyncsdk.delivery.lane import Lane
-from asyncsdk.errors import ConfigurationError, ValidationError
+from asyncsdk.errors import ConfigurationError, DeliveryError, ValidationError
 from asyncsdk.intake import Budget
 from asyncsdk.messages import Consent, Id, Object, check_consent, check_id
 from asyncsdk.options import Delivery, resolve
@@ -37,6 +37,9 @@ from asyncsdk.transports import AiohttpTransport
 if TYPE_CHECKING:
     from asyncsdk.client.pushing import Pushing
     from asyncsdk.flags.getting import Flags
+
+#: Seconds within which what was made of replayed letters should be stored.
+_STORING = 5.0
 
 
 class AsyncAnalytics(Saying):
@@ -441,19 +444,46 @@ class AsyncAnalytics(Saying):
         for lane in self._house.lanes:
             if destination in (None, lane.name):
                 found = await store.exhume(lane.name, wanted)
-                letters = found if self._pushing is None else self._pushing.replay(found)
+                letters, pushed = (
+                    (found, []) if self._pushing is None else self._pushing.replay(found)
+                )
                 left = lane.replay(letters)
                 await store.bury(left)
-                kept = {id(letter) for letter in letters}
-                await self._forget(lane.name, [one for one in found if id(one) not in kept])
+                await self._forget(lane.name, pushed)
                 count += len(found) - len(left)
         return count
 
-    async def _forget(self, name: str, pushed: Sequence[DeadLetter]) -> None:
-        """Forget letters whose events were pushed anew: no batch is made of them as they are."""
+    async def _forget(self, name: str, pushed: Sequence[tuple[DeadLetter, Receipt]]) -> None:
+        """Forget letters whose events were pushed anew: no batch is made of them as they are.
+
+        Not before the store has what was made of them; where that takes too long they stay letters.
+        """
+        store = self._settings.store
         if pushed:
-            await self._settings.store.bury(pushed)
-            await self._settings.store.purge(name, frozenset(one.message_id for one in pushed))
+            done = await self._all_stored([receipt for _, receipt in pushed])
+            await store.bury([letter for letter, _ in pushed])
+            ids = {one.message_id for (one, _), safe in zip(pushed, done, strict=True) if safe}
+            if ids:
+                await store.purge(name, frozenset(ids))
+            await self._bury_unmapped()  # what cannot be mapped still
+
+    async def _all_stored(self, receipts: Sequence[Receipt]) -> list[bool]:
+        """Wait a moment for a store that outlives us; say which it has, or are settled."""
+        if self._settings.store.durability == "memory":
+            return [True] * len(receipts)
+        clock = asyncio.get_running_loop().time
+        ends = clock() + _STORING
+        done: list[bool] = []
+        for receipt in receipts:
+            try:
+                await receipt.stored(max(ends - clock(), 0.0))
+            except DeliveryError:  # settled, for good or ill
+                done.append(True)
+            except TimeoutError:
+                done.append(False)
+            else:
+                done.append(True)
+        return done
 
     async def purge(self, *message_ids: str, destination: str | None = None) -> int:
         """Forget dead letters for good; return how many.

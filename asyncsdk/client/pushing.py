@@ -167,14 +167,14 @@ class Pusher(Saying):
         with self._lock:
             self._memory.forget(key)
 
-    def push_letter(self, letter: DeadLetter) -> None:
+    def push_letter(self, letter: DeadLetter) -> Receipt:
         """Push the event of *letter* again; nobody is bound who was not bound then.
 
         Raises:
             QueueFullError: The queue is full (with ``overflow="raise"``).
         """
         with only_bound(self._shared, None):
-            self.push(letter.event)
+            return self.push(letter.event)
 
     def after_fork(self) -> None:
         """Start clean in a forked child: letters are the parent's, and a lock may be held there."""
@@ -352,21 +352,30 @@ class Pushing:
         """Keep *letters* for the next look at the store."""
         self._pushers[0].letters.extendleft(reversed(letters))
 
-    def replay(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
-        """Push the events of those *letters* again that could not be mapped; return the others."""
+    def replay(
+        self, letters: Sequence[DeadLetter]
+    ) -> tuple[list[DeadLetter], list[tuple[DeadLetter, Receipt]]]:
+        """Push the events of those *letters* again that could not be mapped.
+
+        Returns:
+            The others, and those, each with what came of it.
+        """
         firsts = {pusher.lanes[0].name: pusher for pusher in self._pushers}
         left: list[DeadLetter] = []
+        pushed: list[tuple[DeadLetter, Receipt]] = []
         for letter in letters:
-            pusher = firsts.get(letter.destination)
-            if letter.route != UNMAPPED or pusher is None or not _push_again(pusher, letter):
+            pusher = firsts.get(letter.destination) if letter.route == UNMAPPED else None
+            receipt = None if pusher is None else _push_again(pusher, letter)
+            if receipt is None:
                 left.append(letter)
-        return left
+            else:
+                pushed.append((letter, receipt))
+        return left, pushed
 
 
-def _push_again(pusher: Pusher, letter: DeadLetter) -> bool:
-    """Push the event of *letter*; say whether the queue had room."""
+def _push_again(pusher: Pusher, letter: DeadLetter) -> Receipt | None:
+    """Push the event of *letter*; None if the queue has no room."""
     try:
-        pusher.push_letter(letter)
+        return pusher.push_letter(letter)
     except QueueFullError:
-        return False
-    return True
+        return None

@@ -22,6 +22,7 @@ from asyncsdk import (
     Message,
     QueueFullError,
     RudderStack,
+    SQLiteStore,
     ValidationError,
 )
 from asyncsdk.collector import Collector, Fault
@@ -410,6 +411,26 @@ async def test_a_letter_is_mapped_anew_when_it_is_replayed(
     client.push(event(user={"id": "u"}, id="other"))
     assert await client.purge() == 0
     adds_up(client)
+
+
+async def test_a_letter_is_forgotten_once_its_event_is_stored(
+    collector: Collector, make: MakeClient, tmp_path: Path
+) -> None:
+    """Killed after a replay: the event is in the store, or its letter is; it was in neither."""
+    broken = [True]
+
+    def total(value: Any, context: Context) -> Any:
+        return breaks(value, context) if broken else 1
+
+    collector.script(Fault(kind="status", status=503))
+    store = SQLiteStore(tmp_path)
+    mapping = Mapping({"data": {"map": {"x": {"fn": total}}}})
+    client = make(mapping=mapping, store=store, flush_interval=60.0, max_retries=1_000)
+    client.push(event())
+    broken.clear()
+    assert await client.replay() == 1
+    assert [one async for one in client.dead_letters()] == []
+    assert client.statistics().in_store == 1
 
 
 async def test_the_original_sends_without_what_raised(
