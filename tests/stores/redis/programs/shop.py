@@ -65,7 +65,7 @@ async def drain() -> None:
     os.write(1, b"%f\n" % time.monotonic())
     async with make() as analytics:
         quiet = 0
-        while quiet < 8:  # the count of what is in Redis is a fifth of a second old at the most
+        while quiet < 4:  # the count of what is in Redis is a fifth of a second old at the most
             quiet = 0 if analytics.statistics().in_store or analytics.pending else quiet + 1
             await asyncio.sleep(0.1)
 
