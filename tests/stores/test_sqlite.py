@@ -300,6 +300,22 @@ async def test_a_batch_that_is_not_what_was_written_is_kept_aside(
     await store.close()
 
 
+@pytest.mark.parametrize(
+    "ranges", ["'junk'", "'[]'", "'[[0, 4]]'", "'[[2, 1]]'", "'[[0.5, 1]]'", "x'ff'"]
+)
+async def test_progress_that_no_batch_can_have_holds_nothing_up(
+    tmp_path: Path, ranges: str
+) -> None:
+    """It was an error at each take, for ever; the batch is kept aside, and the others go on."""
+    spoil = "UPDATE batch SET ranges = {} WHERE key = 'b'"
+    await spoiled(tmp_path, lambda path: write(path, spoil.format(ranges)), "a", "b", "c")
+    store = SQLiteStore(tmp_path)
+    await store.recover(LANE)
+    assert await left(store) == ["a", "c"]
+    assert store.stock()[LANE].aside == 1
+    await store.close()
+
+
 async def test_what_a_later_version_packed_is_kept_and_not_given_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -61,7 +61,7 @@ class Link:
         self._line: Line | None = None
         self._open: set[Line] = set()  # lines that are not known to be closed
         self._debts: dict[str, list[Debt]] = {}
-        self._checked = False
+        self.met: bool = False  # it has been here once
         self._door: tuple[asyncio.AbstractEventLoop | None, asyncio.Lock] = (None, asyncio.Lock())
 
     @property
@@ -111,8 +111,8 @@ class Link:
             self.here_since = line.loop.time()
         self.away = ""
         self.changed.ring()
-        if not self._checked:
-            self._checked = True
+        if not self.met:
+            self.met = True
             await self._check(line)
         return line
 

@@ -208,6 +208,8 @@ class RedisStore:
         """Return for how long Redis is waited for: not long if it has been away for long."""
         if not self._link.away or not self._link.kept:
             return _GRACE
+        if not self._link.met:  # there is nothing that it could come back from
+            return 0.0
         return max(_GRACE - (asyncio.get_running_loop().time() - self._link.away_since), 0.0)
 
     async def _append(
@@ -323,8 +325,8 @@ class RedisStore:
             for held in unread:
                 self._link.reporter.say(
                     "aside",
-                    f"{shelf.lane}: {{count}} batches in Redis are of another version; they are "
-                    f"set aside in {shard.keys.aside}",
+                    f"{shelf.lane}: {{count}} batches in Redis cannot be read by this version; they "
+                    f"are set aside in {shard.keys.aside}",
                 )
                 await shard.set_aside(line, held)
         except BaseException:  # nobody gets the others either

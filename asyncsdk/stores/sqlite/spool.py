@@ -15,6 +15,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from asyncsdk.batching import count_fitting
 from asyncsdk.errors import StoreError, StoreFullError
 from asyncsdk.seams import Batch, DeadLetter, Lease, Progress, Room, Stock
@@ -32,6 +34,8 @@ _ROW = 300
 DAMAGED = -1
 
 _NOTHING = Stock()
+
+_open_in = msgspec.json.Decoder(list[tuple[int, int]])
 
 Step = Callable[["Spool"], T]
 
@@ -276,8 +280,8 @@ class Spool:
         try:
             events = unpack(body) if zlib.crc32(body) == crc else []
             left = _read_open(ranges, count)
-        except (ValueError, TypeError):
-            events = []
+        except ValueError:
+            events, left = [], []
         if not events or len(events) != count:
             self._set_aside(lane, number)
             return None
@@ -370,8 +374,11 @@ def _read_open(ranges: str | None, count: int) -> list[tuple[int, int]]:
     """Read what of a batch is open; a damaged disk may have changed it.
 
     Raises:
-        ValueError, TypeError: It is no such thing.
+        ValueError: It is no such thing.
     """
-    left = [(0, count)] if ranges is None else [(one, two) for one, two in json.loads(ranges)]
+    try:
+        left = [(0, count)] if ranges is None else _open_in.decode(ranges)
+    except msgspec.DecodeError:
+        raise ValueError("no ranges") from None
     check_open(left, count)
     return left

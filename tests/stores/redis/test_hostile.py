@@ -95,7 +95,7 @@ async def test_progress_that_no_batch_can_have_sets_it_aside(
         assert (store.stock()[LANE].aside, store.stock()[LANE].batches) == (1, 0)
 
 
-@pytest.mark.parametrize("name", ["s", "p", "n", "o", "f", "fo", "aside"])
+@pytest.mark.parametrize("name", ["s", "p", "n", "o", "fo"])
 async def test_a_key_of_another_type_is_named_and_no_storm_follows(
     server_7: Server, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -109,10 +109,10 @@ async def test_a_key_of_another_type_is_named_and_no_storm_follows(
             before = (await redis.info("stats"))["total_connections_received"]
             appending = asyncio.ensure_future(_insist(store))
             taking = asyncio.ensure_future(store.take(LANE, WIDE))
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.2)
             after = (await redis.info("stats"))["total_connections_received"]
             assert after - before < 12
-            assert name == "f" or "WRONGTYPE" in caplog.text
+            assert "WRONGTYPE" in caplog.text
             await command(redis, "DEL", place(queue, name))
             await until_here(store)
             await appending

@@ -152,7 +152,7 @@ async def test_redis_may_be_away_at_the_start() -> None:
         server.kill()
         async with live(RedisStore(server.url, queue_name=new_queue(), lease=0.5)) as store:
             assert store.away
-            with pytest.raises(StoreAwayError):
+            with anyio.fail_after(0.5), pytest.raises(StoreAwayError):
                 await store.append(LANE, batch("a"))
             (lease,) = await take(store)
             assert (lease.batch.key, lease.kept) == ("a", False)
