@@ -9,6 +9,7 @@ Sources: rudderstack.com/docs/api/data-catalog-api, Segment's Public API `Tracki
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -49,19 +50,19 @@ def read_plan(text: bytes) -> list[PlannedEvent]:
         ConfigurationError: It is no JSON, no plan, or two events have one name.
     """
     try:
-        plan = msgspec.json.decode(text)
+        events = list(_events(msgspec.json.decode(text)))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"the plan is no JSON: {error}") from None
-    events = list(_events(plan))
+    except RecursionError:
+        raise ConfigurationError("the plan is nested too deep") from None
     if not events:
         raise ConfigurationError(
             "the plan has no events; give one of RudderStack's or Segment's, or a JSON Schema with "
             "a title"
         )
-    names = [event.name for event in events]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ConfigurationError(f"the plan has two events named {twice!r}")
+    name, times = Counter(event.name for event in events).most_common(1)[0]
+    if times > 1:
+        raise ConfigurationError(f"the plan has two events named {name!r}")
     return events
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from msgspec import Struct
 
@@ -19,6 +20,9 @@ from asyncsdk.plans.reading import Schema
 _DEEPEST = 10
 #: Classes of a plan; schemas that refer to themselves would make any number of them.
 _MOST = 2_000
+#: Schemas that are looked at for one event: of a few that refer to each other many times over there
+#: are more ways through than time. What comes after these may be anything.
+_PATIENCE = 50_000
 #: msgspec's bounds and literals end here.
 _WHOLE = 2**63
 _PLAIN = {"integer": "int", "number": "float", "boolean": "bool", "null": "None"}
@@ -63,10 +67,12 @@ class Shaper:
         self.shapes: list[Shape] = []
         self._names: set[str] = set()
         self._root: Schema = {}
+        self._patience = _PATIENCE
 
     def event(self, name: str, schema: Schema, description: str, root: Schema) -> Shape:
         """Shape an event and everything inside of it; return its own shape."""
         self._root = root
+        self._patience = _PATIENCE
         return self._class(name, self._whole(schema), description, 0, event=name)
 
     def _class(
@@ -74,33 +80,45 @@ class Shaper:
     ) -> Shape:
         own = class_name(name, self._names)
         self._names.add(own)
-        needed = _sequence(schema.get("required"))
-        taken: set[str] = set()
-        fields: list[Field] = []
-        properties = _mapping(schema.get("properties"))
-        sayable = [name for name in properties if not _UNSAYABLE.search(name)]
-        for wire_name in sayable:
-            inner = properties[wire_name]
-            field = field_name(wire_name, taken)
-            taken.add(field)
-            whole = self._whole(inner)
-            annotation = self._annotation(whole, f"{own} {wire_name}", depth + 1)
-            text = prose(str(whole.get("description") or ""))
-            fields.append(Field(field, wire_name, annotation, wire_name in needed, text))
-        closed = schema.get("additionalProperties") is False and len(sayable) == len(properties)
-        shape = Shape(own, tuple(fields), closed, prose(description), event)
+        fields, closed = self._fields(own, schema, depth)
+        shape = Shape(own, fields, closed, prose(description), event)
         self.shapes.append(shape)
         return shape
 
-    def _whole(self, schema: object) -> Schema:
+    def _fields(self, own: str, schema: Schema, depth: int) -> tuple[tuple[Field, ...], bool]:
+        """Return the fields of the class *own*, and whether there can be no others."""
+        properties = _mapping(schema.get("properties"))
+        sayable = [name for name in properties if not _UNSAYABLE.search(name)]
+        first = len(self.shapes)
+        whole = {name: self._whole(properties[name]) for name in sayable}
+        annotations = {
+            name: self._annotation(whole[name], f"{own} {name}", depth + 1) for name in sayable
+        }
+        # A field of the name of such a class would hide it from the fields after it.
+        taken = {shape.name for shape in self.shapes[first:]}
+        needed = _sequence(schema.get("required"))
+        fields: list[Field] = []
+        for wire_name in sayable:
+            field = field_name(wire_name, taken)
+            taken.add(field)
+            text = prose(str(whole[wire_name].get("description") or ""))
+            required = wire_name in needed
+            fields.append(Field(field, wire_name, annotations[wire_name], required, text))
+        closed = schema.get("additionalProperties") is False and len(sayable) == len(properties)
+        return tuple(fields), closed
+
+    def _whole(self, schema: object, depth: int = 0) -> Schema:
         """Return *schema* with what it refers to, and with the parts of ``allOf``, in it."""
+        self._patience -= 1
+        if depth > _DEEPEST or self._patience < 0:
+            return {}
         found: dict[str, Any] = dict(_mapping(schema))
         for _ in range(_DEEPEST):
             if "$ref" in found:
                 found = {**self._referred(found.pop("$ref")), **found}
             elif "allOf" in found:
                 for part in _sequence(found.pop("allOf")):
-                    found = _joined(found, self._whole(part))
+                    found = _joined(found, self._whole(part, depth + 1))
             else:
                 return found
         return {}
@@ -108,12 +126,13 @@ class Shaper:
     def _referred(self, reference: object) -> Schema:
         at: Any = self._root if isinstance(reference, str) and reference[:1] == "#" else {}
         for part in str(reference)[2:].split("/"):
-            at = _mapping(at).get(part.replace("~1", "/").replace("~0", "~"))
+            at = _mapping(at).get(unquote(part).replace("~1", "/").replace("~0", "~"))
         return _mapping(at)
 
     def _annotation(self, schema: Schema, name: str, depth: int) -> str:
         """Return the type of *schema*; an object in it gets a class named after *name*."""
-        if depth > _DEEPEST:
+        self._patience -= 1
+        if depth > _DEEPEST or self._patience < 0:
             return "Any"
         values = [schema["const"]] if "const" in schema else _sequence(schema.get("enum"))
         if values:

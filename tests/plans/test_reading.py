@@ -23,6 +23,8 @@ from asyncsdk.plans.reading import read_plan
         (b'{"properties": {}}', "needs a title"),
         (b'{"$defs": {"a": {"properties": {}}}}', "no events"),
         (b'{"$defs": []}', "no events"),
+        (b"[" * 100_000, "nested too deep"),
+        (b'{"data": ' * 900 + b"{}" + b"}" * 900, "no events|nested too deep"),
     ],
 )
 def test_what_is_no_plan_is_refused(text: bytes, words: str) -> None:

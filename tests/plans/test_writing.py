@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,56 @@ def test_references_are_followed_and_circles_end() -> None:
     decoder.decode(b'{"p": {"l": {"r": {}}}, "q": 1}')
     with pytest.raises(msgspec.ValidationError):
         decoder.decode(b'{"p": {"l": {"r": 1}}}')
+
+
+@pytest.mark.parametrize(
+    "circle",
+    [
+        {"allOf": [{"$ref": "#/$defs/c"}] * 6},
+        {"anyOf": [{"$ref": "#/$defs/c"}] * 6},
+        {"type": "array", "items": {"oneOf": [{"$ref": "#/$defs/c"}] * 6}},
+        {"properties": {letter: {"$ref": "#/$defs/c"} for letter in "abcdef"}},
+    ],
+    ids=["allOf", "anyOf", "oneOf", "properties"],
+)
+def test_circles_of_every_kind_end_soon_and_alike(circle: Any) -> None:
+    """Six ways on from each place are sixty million ways at a depth of ten."""
+    plan = {"title": "E", "properties": {"p": {"$ref": "#/$defs/c"}}, "$defs": {"c": circle}}
+    began = time.process_time()
+    text = written(plan)
+    assert time.process_time() - began < 10
+    assert text == written(plan)
+    msgspec.json.Decoder(imported(plan).E)
+
+
+def test_one_event_that_goes_in_circles_costs_the_others_nothing() -> None:
+    """Each has as many steps as it needs."""
+    circle = {"anyOf": [{"$ref": "#/$defs/c"}] * 6}
+    first = {"title": "A", "properties": {"p": {"$ref": "#/$defs/c"}}}
+    second = {"title": "B", "properties": {"p": {"type": "integer"}}}
+    plan = {"$defs": {"a": first, "b": second, "c": circle}}
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.Decoder(imported(plan).B).decode(b'{"p": "a"}')
+
+
+def test_a_field_does_not_hide_the_class_of_its_name() -> None:
+    """`items` of an order is an `OrderItems`, and another field may go by that very name."""
+    part = {"type": "object", "properties": {"sku": {"type": "string"}}}
+    properties = {"OrderItems": {"type": "string"}, "items": part, "Order": {"type": "integer"}}
+    module = imported({"title": "Order", "properties": properties})
+    order = module.Order(OrderItems_="o", items=module.OrderItems(sku="s"), Order=1)
+    assert properties_of(order) == {"OrderItems": "o", "items": order.items, "Order": 1}
+    msgspec.json.Decoder(module.Order).decode(b'{"OrderItems": "o", "items": {"sku": "s"}}')
+
+
+def test_references_may_be_written_as_in_a_url() -> None:
+    """Names with a space in them often are."""
+    plan = {
+        "title": "E",
+        "properties": {"p": {"$ref": "#/definitions/An%20id"}},
+        "definitions": {"An id": {"type": "integer"}},
+    }
+    assert imported(plan).E.__annotations__["p"] == int | msgspec.UnsetType
 
 
 NAMES = st.sampled_from(["a", "b", "class", "A b"]) | st.text(max_size=4)
