@@ -15,7 +15,10 @@ from collections.abc import Iterable, Sequence
 from asyncsdk.errors import ConfigurationError
 
 #: What globs at a path's beginning stand for.
-CONTENTS = ("event", "name", "category", "properties", "traits", "context", "groups", "flags")
+CONTENTS = (
+    *("event", "name", "category", "properties", "traits", "context", "groups", "flags"),
+    "integrations",
+)
 #: What must be named to be meant: to change these makes other people of people.
 IDS = ("user_id", "anonymous_id", "session_id", "group_id", "previous_id")
 

@@ -12,14 +12,16 @@ from asyncsdk.errors import ConfigurationError
 from asyncsdk.messages import Message
 from asyncsdk.privacy.paths import CONTENTS, Paths, Steps
 from asyncsdk.wire.ids import number_text
-from asyncsdk.wire.values import MAX_DEPTH, clean
+from asyncsdk.wire.values import MAX_DEPTH, clean, key_text
 
 #: What stands in the place of a value unless something else is asked for.
 MASK = "[redacted]"
 
-#: An e-mail address. Each part of it is bounded, so that no text takes long to search.
+#: An e-mail address, in letters of any script, also as it stands in a URL's query. Every step is taken
+#: once or a bounded number of times, so that no text takes long to search.
 EMAIL: re.Pattern[str] = re.compile(
-    r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
+    r"(?<![\w.+-])[\w.+-]++(?:%(?!40)[\w.+-]*+){0,8}+"
+    r"(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
 )
 
 Replace = Callable[[str], str]
@@ -101,6 +103,10 @@ class Redaction:
         changed = walk(value, steps, ())
         if isinstance(value, Mapping) and isinstance(changed, str):
             changed = dict.fromkeys(value, changed)  # the field itself stays an object
+        if field == "integrations" and isinstance(value, Mapping):
+            # Where an event may go is not what it holds: a mask in the place of a no is a yes.
+            answers = {name: one for name, one in value.items() if isinstance(one, bool)}
+            changed = {**(changed if changed is not _GONE else {}), **answers}
         setattr(message, field, None if changed is _GONE else changed)
 
     def _visit(self, value: Any, steps: Steps, above: tuple[int, ...]) -> Any:
@@ -132,7 +138,7 @@ class Redaction:
         if isinstance(value, list | tuple):
             items = [walk(item, steps, above) for item in value]
             return [item for item in items if item is not _GONE]
-        if isinstance(value, bool | None) or type(value) in (str, int, float, Raw):
+        if isinstance(value, bool | None) or type(value) in (str, int, float) or _is_number(value):
             return self._leaf(value) if covered else value
         # An object of the application's: looked at as the plain values that it would be sent as.
         plain, _ = clean(value, "")
@@ -144,11 +150,12 @@ class Redaction:
     ) -> dict[Any, Any]:
         found: dict[Any, Any] = {}
         for key, item in value.items():
-            new_key = self._leaf(key) if covered and self._hits_keys else key
+            name = key_text(key)  # as it will be sent
+            new_key = self._leaf(name) if covered and self._hits_keys else key
             new = (
                 self._cover(item, steps, above)
                 if covered
-                else self._visit(item, self._paths.into(steps, str(key)), above)
+                else self._visit(item, self._paths.into(steps, name), above)
             )
             if new_key is not _GONE and new is not _GONE:
                 found[new_key] = new
@@ -174,6 +181,11 @@ class Redaction:
         """Show what was asked for."""
         paths, matching, instead = self._facts
         return f"Redaction({', '.join(paths)}, matching={matching!r}, instead={instead!r})"
+
+
+def _is_number(value: object) -> bool:
+    """Say whether *value* is JSON of a number, whose digits would not all survive being read."""
+    return isinstance(value, Raw) and bytes(value).strip().removeprefix(b"-")[:1].isdigit()
 
 
 def _text(value: Any) -> str:

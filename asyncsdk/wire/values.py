@@ -117,7 +117,7 @@ class _Walk:
             return stop
         try:
             return {
-                (name := _key(key)): self.value(item, f"{path}.{name}")
+                (name := key_text(key)): self.value(item, f"{path}.{name}")
                 for key, item in value.items()
                 if item is not msgspec.UNSET
             }
@@ -157,7 +157,7 @@ class _Walk:
             return self.as_text(bytes(value).decode(errors="replace"), path, "Raw")
 
 
-def _key(key: Any) -> str:
+def key_text(key: Any) -> str:
     """Write an object's key as JSON does: always text."""
     if isinstance(key, Enum):
         key = key.value

@@ -1,12 +1,15 @@
 """Redacting: what a path covers goes, and nothing else does."""
 
+import time
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from asyncsdk import ConfigurationError
 from asyncsdk.privacy import EMAIL, MASK, Hashed, redact, remove
@@ -162,3 +165,75 @@ def test_no_address_is_left_wherever_it_stood(facts: dict[str, Any]) -> None:
 def test_what_no_path_leads_to_stays(facts: dict[str, Any]) -> None:
     """Equal to what it was."""
     assert redact("properties.zzzz.b", "traits.**")(track(properties=facts)).properties == facts
+
+
+class Word(Enum):
+    """Keys of an application's."""
+
+    PASSWORD = "password"
+
+
+def test_json_that_was_written_before_is_looked_into() -> None:
+    """What goes as it is can hold what must not go, spelled in other ways too."""
+    facts = {
+        "raw": Raw(b'{"password": "s", "to": "ann\\u0040example.com", "n": [1, {"a": 2.50}]}'),
+        "kept": Raw(b'{"n": 1.0000000000000000001}'),
+        "card": Raw(b"4111111111111111.000000000000001"),
+        "broken": Raw(b"{to: ann@example.com"),
+    }
+    message = redact("**", matching=EMAIL)(remove("**.password")(track(properties=facts)))
+    message = redact("**.card", matching=r"\d{16}")(message)
+    assert message.properties == {
+        "raw": {"to": MASK, "n": [1, {"a": 2.5}]},
+        "kept": facts["kept"],
+        "card": f"{MASK}.000000000000001",
+        "broken": f"{{to: {MASK}",
+    }
+
+
+def test_keys_are_met_as_they_are_sent() -> None:
+    """A member of an Enum is sent as its value."""
+    facts = {Word.PASSWORD: 1, None: 2, True: 3, 4: 5}
+    message = remove("**.password", "**.null", "**.true")(track(properties=facts))
+    assert message.properties == {4: 5}
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("to jürgen@exämple.de.", "to #."),
+        ("https://a.example/?to=ann%40example.com&b=1", "https://a.example/?to=#&b=1"),
+        ("<ann+x@a.b.example>, bob@c.example", "<#>, #"),
+        ("x" * 100 + "@example.com", "#"),
+        ("a@b@example.com", "a@#"),
+        ("@handle 5@3 50%", "@handle 5@3 50%"),
+    ],
+)
+def test_addresses_are_found_in_every_spelling(text: str, left: str) -> None:
+    """Half an address that stays says who it was."""
+    assert EMAIL.sub("#", text) == left
+
+
+@pytest.mark.parametrize(
+    "part", ["a", "é", "a.", "a@", "a@a.", "a%", "%40", "a%40", "-@", "a@" + "b" * 63, "a "]
+)
+def test_no_text_takes_long_to_search_for_addresses(part: str) -> None:
+    """It is done in the call, so a large event must not hold up the loop."""
+    text = part * (200_000 // len(part))
+    began = time.process_time()
+    EMAIL.sub("#", text)
+    assert time.process_time() - began < 1
+
+
+def test_where_an_event_may_go_is_no_secret_but_what_is_said_there_is() -> None:
+    """A mask in the place of a no would be read as a yes."""
+    options = {"All": False, "Mixer": {"mail": MAIL}, "Mapper": True}
+    answers = {"All": False, "Mapper": True}
+    masked = redact("**", matching=EMAIL)(track(integrations=options))
+    assert masked.integrations == {**answers, "Mixer": {"mail": MASK}}
+    assert redact("**")(track(integrations=options)).integrations == {**answers, "Mixer": MASK}
+    assert remove("**")(track(integrations=options)).integrations == answers
+    assert remove("integrations.Mixer.mail")(track(integrations=options)).integrations == {
+        **answers,
+        "Mixer": {},
+    }
