@@ -8,10 +8,13 @@ about requests would make requests to be told about.
 
 from __future__ import annotations
 
+import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
 try:
@@ -23,6 +26,7 @@ except ImportError as _missing:
     ) from _missing
 
 from asyncsdk.client import AsyncAnalytics
+from asyncsdk.hosting.totalling import Totals
 from asyncsdk.messages import Message
 from asyncsdk.receipts import LaneStatistics
 from asyncsdk.reporting import Sending, Sent, SentHook
@@ -33,6 +37,8 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider
 
 Read = Callable[[LaneStatistics], Mapping[str, float]]
+#: A destination's name, and a reason or "".
+Line: TypeAlias = tuple[str, str]
 
 _NAME = "asyncsdk"
 
@@ -82,12 +88,18 @@ class OpenTelemetry:
             "asyncsdk.send.duration", unit="s", description="From the request to its answer"
         )
         # This is all that changes.
-        self._clients: weakref.WeakSet[AsyncAnalytics] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._clients: weakref.WeakKeyDictionary[AsyncAnalytics, int] = weakref.WeakKeyDictionary()
+        self._numbers = count()
         self._observe(meter)
 
     def watch(self, analytics: AsyncAnalytics) -> None:
-        """Read the counters of *analytics* whenever metrics are collected, as long as it lives."""
-        self._clients.add(analytics)
+        """Read the counters of *analytics* whenever metrics are collected, as long as it lives.
+
+        What was read of them stays counted afterwards: a counter never goes back.
+        """
+        with self._lock:
+            self._clients.setdefault(analytics, next(self._numbers))
 
     def on_request(self, sending: Sending) -> SentHook:
         """Make a span of a request; for the client's option of the same name."""
@@ -113,25 +125,35 @@ class OpenTelemetry:
 
     def _observe(self, meter: Meter) -> None:
         for name, (unit, text, read) in _COUNTERS.items():
-            seen = self._reader(read)
+            seen = self._reader(read, counts=True)
             meter.create_observable_counter(name, [seen], unit=unit, description=text)
         for name, (unit, text, read) in _LEVELS.items():
-            seen = self._reader(read)
+            seen = self._reader(read, counts=False)
             meter.create_observable_up_down_counter(name, [seen], unit=unit, description=text)
 
-    def _reader(self, read: Read) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    def _reader(
+        self, read: Read, *, counts: bool
+    ) -> Callable[[CallbackOptions], Iterable[Observation]]:
+        # Clients may have destinations of the same name: they are one line of a chart.
+        totals: Totals[Line] = Totals()
+
         def observe(_options: CallbackOptions) -> Iterator[Observation]:
-            # Clients may have destinations of the same name: they are one line of a chart.
-            sums: dict[tuple[str, str], float] = {}
-            for client in list(self._clients):
-                for name, lane in client.statistics().destinations.items():
-                    for reason, value in read(lane).items():
-                        sums[name, reason] = sums.get((name, reason), 0) + value
-            for (name, reason), value in sums.items():
+            found = (totals if counts else Totals()).add(partial(self._look, read))
+            for (name, reason), value in found.items():
                 labels = {"destination": name, **({"reason": reason} if reason else {})}
                 yield metrics.Observation(value, labels)
 
         return observe
+
+    def _look(self, read: Read) -> dict[tuple[int, Line], float]:
+        with self._lock:
+            clients = [(number, client) for client, number in self._clients.items()]
+        return {
+            (number, (name, reason)): value
+            for number, client in clients
+            for name, lane in client.statistics().destinations.items()
+            for reason, value in read(lane).items()
+        }
 
 
 def trace_context(message: Message) -> Message:

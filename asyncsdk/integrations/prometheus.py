@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 try:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -14,9 +15,12 @@ except ImportError as _missing:
     ) from _missing
 
 from asyncsdk.client import AsyncAnalytics
-from asyncsdk.receipts import LaneStatistics, add_up
+from asyncsdk.hosting.totalling import Totals
+from asyncsdk.receipts import LaneStatistics, Statistics, add_up
 
 Read = Callable[[LaneStatistics], Mapping[str, float]]
+#: A metric's name, a destination's, and the value of the label beside it or "".
+_Line: TypeAlias = tuple[str, str, str]
 _Family = type[CounterMetricFamily] | type[GaugeMetricFamily]
 
 
@@ -71,7 +75,7 @@ class AnalyticsCollector(Collector):
     """Show the counters of clients to Prometheus: ``REGISTRY.register(AnalyticsCollector(…))``.
 
     Each metric has the label ``destination``. Clients of one process whose destinations have the
-    same name are summed up.
+    same name are summed up, and what lanes counted that are gone stays counted.
 
     Args:
         clients: Whose counters; they live as long as this does.
@@ -81,6 +85,7 @@ class AnalyticsCollector(Collector):
     def __init__(self, *clients: AsyncAnalytics, prefix: str = "asyncsdk") -> None:
         self._clients = clients
         self._prefix = prefix
+        self._totals: Totals[_Line] = Totals()  # this is all that changes
 
     def describe(self) -> Iterator[Metric]:
         """Yield the metrics without their values, so that registering reads nothing."""
@@ -89,14 +94,27 @@ class AnalyticsCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics as they are now; any thread may ask."""
+        looks: list[Statistics] = []
+
+        def look() -> dict[tuple[int, _Line], float]:
+            looks.extend(client.statistics() for client in self._clients)
+            return {
+                (number, line): value
+                for number, one in enumerate(looks)
+                for name, lane in one.destinations.items()
+                for line, value in _lines(CounterMetricFamily, name, lane)
+            }
+
+        values = self._totals.add(look)
         lanes: dict[str, list[LaneStatistics]] = {}
         unclaimed: dict[str, int] = {}
-        for client in self._clients:
-            statistics = client.statistics()
-            unclaimed.update(statistics.unclaimed)
-            for name, lane in statistics.destinations.items():
+        for one in looks:
+            unclaimed.update(one.unclaimed)
+            for name, lane in one.destinations.items():
                 lanes.setdefault(name, []).append(lane)
-        yield from self._metrics({name: _sum(several) for name, several in lanes.items()})
+        for name, several in lanes.items():
+            values.update(_lines(GaugeMetricFamily, name, _sum(several)))
+        yield from self._metrics(values)
         yield self._unclaimed(unclaimed)
 
     def _unclaimed(self, found: Mapping[str, int]) -> Metric:
@@ -106,15 +124,25 @@ class AnalyticsCollector(Collector):
             family.add_metric([destination], count)
         return family
 
-    def _metrics(self, lanes: Mapping[str, LaneStatistics]) -> Iterator[Metric]:
-        for name, (kind, text, label, read) in _METRICS.items():
+    def _metrics(self, values: Mapping[_Line, float]) -> Iterator[Metric]:
+        families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
+        for name, (kind, text, label, _) in _METRICS.items():
             labels = ["destination", label] if label else ["destination"]
-            family = kind(f"{self._prefix}_{name}", text, labels=labels)
-            for destination, lane in lanes.items():
-                for value_of, value in read(lane).items():
-                    values = [destination, value_of] if label else [destination]
-                    family.add_metric(values, value)
-            yield family
+            families[name] = kind(f"{self._prefix}_{name}", text, labels=labels)
+        for (name, destination, value_of), value in values.items():
+            labels = [destination, value_of] if _METRICS[name][2] else [destination]
+            families[name].add_metric(labels, value)
+        yield from families.values()
+
+
+def _lines(
+    family: _Family, destination: str, lane: LaneStatistics
+) -> Iterator[tuple[_Line, float]]:
+    """Yield the values of those metrics of *lane* that are of one *family*."""
+    for name, (kind, _, _, read) in _METRICS.items():
+        if kind is family:
+            for value_of, value in read(lane).items():
+                yield (name, destination, value_of), value
 
 
 def _sum(lanes: Sequence[LaneStatistics]) -> LaneStatistics:

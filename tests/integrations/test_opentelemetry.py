@@ -3,6 +3,7 @@
 import gc
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -145,19 +146,29 @@ async def test_counters_queues_and_durations_are_collected(heard: Heard) -> None
         assert 0 < took.sum < 10
 
 
-async def test_clients_are_summed_up_and_forgotten_with_their_end(heard: Heard) -> None:
-    """One line in a chart per destination; a meter keeps no client alive."""
+async def test_clients_are_summed_up_and_what_they_counted_outlives_them(heard: Heard) -> None:
+    """One line in a chart per destination, which never goes back; a meter keeps no client alive."""
     first, second = (
         AsyncAnalytics(RudderStack("K", "http://127.0.0.1:9", name="a"), enabled=False)
         for _ in range(2)
     )
     for client in (first, second):
         heard.telemetry.watch(client)
+        heard.telemetry.watch(client)
         client.track("E", user_id="u")
     assert heard.metrics()["asyncsdk.events.dropped", "disabled"].value == 2
-    del first, second, client
+    gone = weakref.ref(first)
+    del first, client
     gc.collect()
-    assert heard.metrics() == {}
+    assert gone() is None
+    second.track("E", user_id="u")
+    assert heard.metrics()["asyncsdk.events.dropped", "disabled"].value == 3
+    assert ("asyncsdk.queue.size", "") in heard.metrics()
+    del second
+    gc.collect()
+    left = heard.metrics()
+    assert left["asyncsdk.events.dropped", "disabled"].value == 3
+    assert ("asyncsdk.queue.size", "") not in left  # a level ends with whose it was
 
 
 async def test_the_trace_id_is_in_the_context_of_what_is_said_in_a_span(heard: Heard) -> None:

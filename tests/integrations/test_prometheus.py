@@ -94,3 +94,27 @@ def test_every_counter_is_shown() -> None:
     }
     fields = {renamed.get(name, name) for name in Statistics.__struct_fields__} - ends
     assert fields <= shown
+
+
+async def test_counters_never_go_back_when_a_tenants_lane_ends() -> None:
+    """Two clients send to one tenant; the lane of one ends, comes again, and begins at nothing."""
+    registry = CollectorRegistry()
+    seen: list[float] = []
+    async with Collector() as server:
+        tenant = RudderStack("WRITE_KEY", server.url, name="tenant")
+        first, second = client(server.url), client(server.url)
+        registry.register(AnalyticsCollector(first, second))
+        for one in (first, second, first):
+            one.to(tenant).track("E", user_id="u")
+            await one.shutdown()
+            scraped(registry)
+            for _ in range(2):  # runs in which nobody speaks to the tenant
+                await one.start()
+                await one.shutdown()
+            assert "tenant" not in one.statistics().destinations
+            seen.append(scraped(registry)['asyncsdk_accepted_total{destination="tenant"}'])
+            one.to(tenant).track("E", user_id="u")
+            found = scraped(registry)
+            seen.append(found['asyncsdk_accepted_total{destination="tenant"}'])
+            await one.shutdown()
+    assert seen == [1, 2, 3, 4, 5, 6]

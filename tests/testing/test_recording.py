@@ -1,6 +1,8 @@
 """Recording: what was said is kept as it would have been sent, and a failure says what differs."""
 
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -139,6 +141,37 @@ def test_assert_tracked_takes_what_fits(analytics: AsyncAnalytics, events: Recor
     events.assert_not_tracked("Order Cancelled")
     with pytest.raises(TypeError, match="no such field"):
         events.assert_tracked("Order Completed", userid="u")
+
+
+def test_an_id_may_be_said_as_a_number_or_as_its_text(
+    analytics: AsyncAnalytics, events: Recording
+) -> None:
+    """On the wire they are the same; two ids are not."""
+    analytics.track("E", user_id=42)
+    analytics.page("Home", anonymous_id=1.5)
+    events.assert_tracked("E", user_id="42")
+    events.assert_tracked("E", user_id=42)
+    events.assert_called("page", anonymous_id="1.5", user_id=None)
+    with pytest.raises(AssertionError, match="user_id: expected '43', got 42"):
+        events.assert_tracked("E", user_id="43")
+    events.assert_not_tracked("E", user_id="042")
+
+
+def test_calls_of_many_threads_are_counted_once_each(
+    analytics: AsyncAnalytics, events: Recording
+) -> None:
+    """Nobody owns the loop here; the counts still add up."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            for _ in range(4):
+                threads.submit(lambda: [analytics.track("E", user_id="u") for _ in range(1000)])
+    finally:
+        sys.setswitchinterval(before)
+    assert len(events) == 4000
+    statistics = analytics.statistics()
+    assert statistics.accepted == statistics.delivered == 4000 * len(statistics.destinations)
 
 
 def test_a_failure_shows_what_differs(analytics: AsyncAnalytics, events: Recording) -> None:
