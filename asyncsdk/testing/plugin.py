@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asyncsdk.transports import border
+from asyncsdk import border
 
 if TYPE_CHECKING:
     from asyncsdk.testing.recording import Recording

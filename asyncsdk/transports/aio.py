@@ -14,10 +14,10 @@ import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+from asyncsdk import border
 from asyncsdk.errors import RequestTimeoutError, TransportError
 from asyncsdk.outside import beside
 from asyncsdk.seams import HttpRequest, HttpResponse
-from asyncsdk.transports import border
 from asyncsdk.transports.proxies import Proxies
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from asyncsdk import border
 from asyncsdk.errors import RequestTimeoutError, TransportError
 from asyncsdk.seams import HttpRequest, HttpResponse
-from asyncsdk.transports import border
 from asyncsdk.transports.proxies import Proxies
 
 _MAX_HEAD = 65_536

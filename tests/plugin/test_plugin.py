@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from asyncsdk import AsyncAnalytics, DeliveryError, RudderStack
+from asyncsdk import AsyncAnalytics, DeliveryError, RudderStack, border
 from asyncsdk.errors import NETWORK_BLOCKED
 from asyncsdk.seams import HttpRequest
-from asyncsdk.transports import border
+from asyncsdk.stores import RedisStore
+from asyncsdk.stores.redis.line import Address
 from asyncsdk.transports.blocking import BlockingTransport
 from asyncsdk.transports.proxies import Proxies
 from tests.docs.blocks import blocks
+from tests.stores.redis.using import live, until_away
 
 pytest_plugins = ["pytester"]
 
@@ -157,6 +159,32 @@ def test_this_machine_is_told_by_its_addresses(url: str, *, here: bool) -> None:
 
 
 @pytest.mark.usefixtures("closed")
+@pytest.mark.parametrize(
+    "store",
+    [
+        RedisStore("redis://queue.example.com:6379/0"),
+        RedisStore("redis://:secret@127.0.0.1,192.0.2.1", cluster=True),
+        RedisStore("rediss://192.0.2.1", sentinel="main"),
+    ],
+    ids=["one", "cluster", "sentinel"],
+)
+async def test_a_redis_on_another_machine_is_not_asked(
+    store: RedisStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A test's events have no place in the queue of production."""
+    async with live(store):
+        await until_away(store)
+    assert "under pytest nothing is sent to" in caplog.text
+
+
+@pytest.mark.usefixtures("closed")
+def test_a_redis_on_this_machine_may_be_asked() -> None:
+    """By its address, its name, or its socket."""
+    for url in ("redis://localhost", "redis://127.0.0.1:1/0", "redis://", "unix:///run/r.sock"):
+        Address(url=url).check_border()
+
+
+@pytest.mark.usefixtures("closed")
 async def test_the_last_resort_stays_here_too() -> None:
     """What a process sends at its exit."""
     transport = BlockingTransport(
@@ -170,7 +198,7 @@ def test_without_pytest_the_border_is_open() -> None:
     """The variable is the plugin's alone, and importing the package loads no test tools."""
     environment = {name: value for name, value in os.environ.items() if name != border.VARIABLE}
     program = (
-        "import sys, asyncsdk.testing; from asyncsdk.transports import border\n"
+        "import sys, asyncsdk.testing; from asyncsdk import border\n"
         "border.check('https://dataplane.example.com')\n"
         "print(sorted({'pytest', 'unittest.mock', 'aiohttp'} & sys.modules.keys()))"
     )

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 import anyio
 from msgspec import Struct
 
+from asyncsdk import border
 from asyncsdk.errors import ConfigurationError, StoreAwayError, StoreFullError
 from asyncsdk.stores.redis.errands import Errands
 from asyncsdk.stores.redis.scripts import Script
@@ -110,6 +111,19 @@ class Address(Struct, frozen=True, kw_only=True):
         if self.cluster and self.sentinel:
             raise ConfigurationError("cluster and sentinel exclude each other")
 
+    def check_border(self) -> None:
+        """Refuse another machine under pytest.
+
+        Raises:
+            StoreAwayError: One of the hosts is on another machine.
+        """
+        if urlsplit(self.url).scheme == "unix":
+            return
+        for host, _ in self.hosts:
+            words = border.refusal(host)
+            if words:
+                raise StoreAwayError(words)
+
 
 def require_redis() -> None:
     """Load redis-py.
@@ -124,11 +138,16 @@ def require_redis() -> None:
 
 
 class Line:
-    """A client of redis-py on the running loop."""
+    """A client of redis-py on the running loop.
+
+    Raises:
+        StoreAwayError: Tests may not go there.
+    """
 
     def __init__(self, address: Address) -> None:
         self._address = address
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
+        address.check_border()
         self._client, self._all = _connect(address)
         # This is all that changes.
         self._errands = Errands()
