@@ -22,7 +22,9 @@ def write_events(options: CodegenOptions) -> int:
         raise ConfigurationError(f"{options.plan}: {error.strerror}") from None
     module = write_module(read_plan(text))
     if options.output == "-":
-        sys.stdout.write(module)
+        # Python's files are UTF-8, whatever the terminal is.
+        sys.stdout.buffer.write(module.encode())
+        sys.stdout.buffer.flush()
         return 0
     try:
         Path(options.output).write_text(module, encoding="utf-8")

@@ -9,6 +9,7 @@ Sources: rudderstack.com/docs/api/data-catalog-api, Segment's Public API `Tracki
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -50,7 +51,7 @@ def read_plan(text: bytes) -> list[PlannedEvent]:
         ConfigurationError: It is no JSON, no plan, or two events have one name.
     """
     try:
-        events = list(_events(msgspec.json.decode(text)))
+        events = list(_events(msgspec.json.decode(text.removeprefix(BOM_UTF8))))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"the plan is no JSON: {error}") from None
     except RecursionError:

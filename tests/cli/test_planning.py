@@ -29,6 +29,18 @@ def test_pipes_will_do(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     assert capsys.readouterr().out == written(PLAN)
 
 
+def test_a_terminal_of_few_letters_gets_what_a_file_gets(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A module is UTF-8; a plan may be marked as such, as some editors do."""
+    plan = {"title": "Größe", "properties": {"ä": {"description": "日本"}}}
+    (tmp_path / "plan.json").write_text(json.dumps(plan), encoding="utf-8-sig")
+    out = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, encoding="ascii"))
+    assert main(["codegen", str(tmp_path / "plan.json")]) == 0
+    assert out.getvalue() == written(plan).encode()
+
+
 @pytest.mark.parametrize(
     ("plan", "output", "words"),
     [
