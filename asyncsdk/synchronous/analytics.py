@@ -241,6 +241,11 @@ class SyncAnalytics(Calls[SyncReceipt]):
         """
         return SyncFlags(self._client.flags, self._wait)
 
+    @property
+    def has_mapping(self) -> bool:
+        """Whether it was made with ``mapping=``, so that `push` has one."""
+        return self._client.has_mapping
+
     def push(self, event: object, *, consent: Consent | None = None) -> SyncReceipt:
         """Push a walkerOS event through the mapping, as `AsyncAnalytics.push` does.
 

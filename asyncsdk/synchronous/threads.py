@@ -1,6 +1,7 @@
 """Threads: one event loop on a thread of its own, for code that has none.
 
     idle ──wake() or call()──▶ up ──rest(), let_go()──▶ idle
+                               ├── rest() while another thread waits for a call: it stays up
                                └── fork: the child is idle; the thread and its loop are the parent's
 
 The thread is a daemon: it keeps no program from ending, and is still there when the exit drains
@@ -52,6 +53,7 @@ class LoopThread:
         self._up: _Up | None = None
         self._coming: Future[_Up] | None = None  # until it is up
         self._waking = False
+        self._calls = 0  # of `call`, that are not done
         if not _alive:
             _hear_of_forks()
         _alive.add(self)
@@ -80,9 +82,9 @@ class LoopThread:
                 for itself.
         """
         while True:
-            with self._lock:
-                up = self._get_up()
+            up = self._get_up_for_one()
             if up.thread.ident == get_ident():
+                self._one_less()
                 raise ConfigurationError(
                     "asyncsdk: this waits for the client's own thread, on which it was called; "
                     "hooks must not wait",
@@ -91,15 +93,30 @@ class LoopThread:
             try:
                 future = up.portal.start_task_soon(work, *args)
             except RuntimeError:  # it has ended meanwhile
+                self._one_less()
                 self._forget(up)
             else:
-                return future.result()
+                return self._result(future)
+
+    def _result(self, future: Future[T]) -> T:
+        try:
+            return future.result()
+        finally:
+            # Here if it is done, before the caller rests; a call that was interrupted goes on.
+            if future.done():
+                self._one_less()
+            else:
+                future.add_done_callback(lambda _future: self._one_less())
 
     def rest(self, idle: Callable[[], bool]) -> None:
-        """End the thread if it is still *idle*; wait until it has ended."""
+        """End the thread if it is still *idle* and has no calls to do; wait until it has ended.
+
+        A call may last for ever, such as one that waits for an event in a store: not to be waited
+        for. Whoever made the last one lets the thread rest.
+        """
         with self._lock:
             up = self._up
-            if up is None or not idle():
+            if up is None or self._calls or not idle():
                 return
             self._up = None
         up.loop.call_soon_threadsafe(up.last.set_result, anyio.lowlevel.checkpoint)
@@ -119,6 +136,17 @@ class LoopThread:
         self._up = None
         self._coming = None
         self._waking = False
+        self._calls = 0
+
+    def _get_up_for_one(self) -> _Up:
+        with self._lock:
+            up = self._get_up()
+            self._calls += 1
+            return up
+
+    def _one_less(self) -> None:
+        with self._lock:
+            self._calls -= 1
 
     def _get_up(self) -> _Up:
         if self._up is None:

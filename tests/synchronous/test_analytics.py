@@ -118,7 +118,9 @@ def test_events_can_be_pushed_through_a_mapping(collector: Collector) -> None:
     """And walkerOS events? They go the same way, with receipts that can be waited for."""
     mapping = Mapping({"mapping": {"order": {"complete": {"name": "Order Completed"}}}})
     event = {"name": "order complete", "data": {"id": "o-1"}, "user": {"id": "u"}}
+    assert not SyncAnalytics(rudder(NOWHERE)).has_mapping
     with SyncAnalytics(rudder(collector), mapping=mapping) as client:
+        assert client.has_mapping
         assert client.push(event).delivered(5).state is State.DELIVERED
         assert len(client.push_many([event, event])) == 2
     assert names(collector) == ["Order Completed"] * 3
@@ -205,6 +207,28 @@ def test_a_receipt_says_what_went_wrong() -> None:
     with pytest.raises(DeliveryError) as caught:
         receipt.delivered()
     assert caught.value.code == "dropped_shutdown"
+
+
+def test_a_shutdown_does_not_wait_for_who_waits_for_a_stored_event(
+    collector: Collector, tmp_path: Path
+) -> None:
+    """What if a thread waits for an event that a shutdown leaves in the store? It alone waits on."""
+    collector.script(Fault(kind="status", status=503))
+    client = SyncAnalytics(rudder(collector, retry_base=0.05), store=SQLiteStore(tmp_path))
+    receipt = client.track("E", user_id="u")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(receipt.delivered)
+        until(lambda: client.statistics().retries)
+        began = time.monotonic()
+        assert client.shutdown(0.5).stored == 1
+        assert time.monotonic() - began < 2.0
+        assert (waiting.done(), len(loops())) == (False, 1)
+        collector.script()
+        client.start()  # the next run takes what the store holds
+        assert waiting.result(10).state is State.DELIVERED
+    client.shutdown()
+    until(lambda: not loops())
+    assert names(collector) == ["E"]
 
 
 def test_what_is_bound_holds_for_its_thread_and_can_be_carried_on(collector: Collector) -> None:

@@ -1,10 +1,13 @@
 """The loop's thread: when it comes up, ends, or cannot come up."""
 
+import signal
+import sys
 import threading
 from collections.abc import Iterator
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 import pytest
 
 from asyncsdk import SyncAnalytics
@@ -37,6 +40,23 @@ def test_a_loop_that_ended_meanwhile_is_replaced(line: LoopThread) -> None:
     assert line.call(ident) in {one.ident for one in threading.enumerate()}
     assert first == up.thread.ident
     assert line._up is not up
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are different there")
+def test_a_call_that_is_interrupted_holds_nobody_up(line: LoopThread) -> None:
+    """What of Ctrl-C while something waits for ever? Resting does not wait for it; it goes on."""
+    up = line._get_up()
+    event = threading.Event()
+    interrupt = (signal.pthread_kill, (threading.get_ident(), signal.SIGINT))
+    threading.Timer(0.1, *interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        line.call(anyio.to_thread.run_sync, event.wait, 30)
+    line.rest(lambda: True)
+    assert up.thread.is_alive()
+    event.set()
+    line.call(ident)
+    while up.thread.is_alive():
+        line.rest(lambda: True)
 
 
 def test_what_is_woken_on_the_loop_itself_is_done_at_once(line: LoopThread) -> None:
