@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import threading
+import time
 import warnings
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar, cast, overload
@@ -49,7 +51,8 @@ def lambda_handler(
     """Return a decorator for a handler, ``async def`` or plain, that flushes *client* at its end.
 
     Also when the handler raises. Everything runs on one loop, which lasts as long as the container:
-    connections are kept from one invocation to the next.
+    connections are kept from one invocation to the next. Invocations in several threads, as a server
+    for trying things out makes them, take turns on it.
 
     Args:
         client: Not entered with ``async with``; it is the module's.
@@ -58,8 +61,13 @@ def lambda_handler(
         report: Told if something stays queued; a warning is logged in any case.
 
     Raises:
-        ConfigurationError: A number is negative.
+        ConfigurationError: A number is negative, or the client is none that has a loop.
     """
+    if not isinstance(client, AsyncAnalytics):
+        raise ConfigurationError(
+            "lambda_handler: an AsyncAnalytics is needed, as in @lambda_handler(client), for plain "
+            f"handlers too; this is {type(client).__name__}"
+        )
     for name, value in (("flush_budget", flush_budget), ("safety", safety)):
         if not value >= 0:
             raise ConfigurationError(f"{name}: seconds are needed, 0 or more; this is {value}")
@@ -71,7 +79,7 @@ def lambda_handler(
             loop = _kept_loop()
             try:
                 result = handler(event, context)
-                return loop.run_until_complete(result) if inspect.iscoroutine(result) else result
+                return _run(loop, result) if inspect.iscoroutine(result) else result
             finally:
                 ending.flush(loop, context)
 
@@ -93,21 +101,26 @@ class _Ending:
 
     def flush(self, loop: asyncio.AbstractEventLoop, context: object) -> None:
         """Deliver what waits, within the time that is left; never raise."""
-        seconds = self._seconds(context)
-        result = FlushResult(pending=self._client.pending)
-        if seconds > 0 and result.pending:
+        until = time.monotonic() + self._seconds(context)
+        seconds, result = 0.0, FlushResult(pending=self._client.pending)
+        if result.pending and _turn.acquire(timeout=_in_range(until - time.monotonic())):
             try:
-                result = loop.run_until_complete(self._client.flush(seconds))
+                seconds = until - time.monotonic()
+                if seconds > 0:
+                    result = loop.run_until_complete(self._client.flush(seconds))
             except Exception as error:  # noqa: BLE001 - the handler's result must not suffer
                 logger.error("asyncsdk: the flush failed (%s)", error)
+            finally:
+                _turn.release()
         if result.pending:
             self._say(result, seconds)
 
     def _seconds(self, context: object) -> float:
-        ask: Callable[[], int] | None = getattr(context, "get_remaining_time_in_millis", None)
-        if ask is None:  # called by hand, or by a test
+        ask: Callable[[], float] | None = getattr(context, "get_remaining_time_in_millis", None)
+        try:
+            return self._budget if ask is None else min(self._budget, ask() / 1000 - self._safety)
+        except Exception:  # noqa: BLE001 - what a test gives for a context says nothing of time
             return self._budget
-        return min(self._budget, ask() / 1000 - self._safety)
 
     def _say(self, result: FlushResult, seconds: float) -> None:
         logger.warning(
@@ -124,6 +137,17 @@ class _Ending:
 
 
 _loops: list[asyncio.AbstractEventLoop] = []  # the one that is kept
+_making = threading.Lock()
+_turn = threading.RLock()  # who may run it; a handler may call another one
+
+
+def _run(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, ResultT]) -> ResultT:
+    with _turn:
+        return loop.run_until_complete(work)
+
+
+def _in_range(seconds: float) -> float:
+    return min(max(seconds, 0.0), threading.TIMEOUT_MAX)
 
 
 def _kept_loop() -> asyncio.AbstractEventLoop:
@@ -132,10 +156,12 @@ def _kept_loop() -> asyncio.AbstractEventLoop:
         raise ConfigurationError(
             "a Lambda handler was called on a running event loop; call it from a thread without one"
         )
-    if not _loops or _loops[0].is_closed():
-        _loops[:] = [_threads_loop() or asyncio.new_event_loop()]
-    asyncio.set_event_loop(_loops[0])
-    return _loops[0]
+    with _making:
+        if not _loops or _loops[0].is_closed():
+            _loops[:] = [_threads_loop() or asyncio.new_event_loop()]
+        loop = _loops[0]
+    asyncio.set_event_loop(loop)
+    return loop
 
 
 def _threads_loop() -> asyncio.AbstractEventLoop | None:

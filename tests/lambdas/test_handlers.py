@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import MagicMock
 
 import pytest
 
-from asyncsdk import AsyncAnalytics, ConfigurationError, FlushResult
+from asyncsdk import AsyncAnalytics, ConfigurationError, FlushResult, SyncAnalytics
 from asyncsdk.collector import Collector, Fault
 from asyncsdk.integrations import aws_lambda
 from asyncsdk.integrations.aws_lambda import lambda_handler
@@ -116,6 +119,80 @@ def test_a_flush_ends_before_the_invocation_does(
     (result,) = told
     assert result.pending == 1
     assert 0.15 < result.duration < 2.0
+
+
+@pytest.mark.parametrize("left", [None, MagicMock()])
+def test_a_context_that_knows_no_time_leaves_the_budget(
+    client: AsyncAnalytics, collector: Collector, left: int
+) -> None:
+    """And in a test, with a mock for a context? The handler's result stands, and all is delivered."""
+
+    @lambda_handler(client)
+    def handler(_event: object, _context: object) -> int:
+        client.track("E", user_id="u")
+        return 1
+
+    assert handler(None, Context(left)) == 1
+    assert names(collector) == ["E"]
+
+
+def test_handlers_in_threads_take_turns(client: AsyncAnalytics, collector: Collector) -> None:
+    """What if a local server calls two at once? Each returns its own result, and all arrives."""
+    both = threading.Barrier(2, timeout=10)
+
+    @lambda_handler(client)
+    async def waits(event: str, _context: object) -> str:
+        client.track(event, user_id="u")
+        await asyncio.sleep(0.05)
+        return event
+
+    @lambda_handler(client)
+    def plain(event: str, _context: object) -> str:
+        client.track(event, user_id="u")
+        return event
+
+    def call(number: int) -> tuple[str, str]:
+        both.wait()
+        return waits(f"waits {number}", None), plain(f"plain {number}", None)
+
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(call, range(2)))
+    assert results == [("waits 0", "plain 0"), ("waits 1", "plain 1")]
+    assert sorted(names(collector)) == ["plain 0", "plain 1", "waits 0", "waits 1"]
+    assert client.pending == 0
+
+
+def test_a_flush_waits_for_its_turn_no_longer_than_it_may(
+    client: AsyncAnalytics, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What if the other one goes on? What waits stays queued, and this one returns in its time."""
+    began, over = threading.Event(), threading.Event()
+
+    @lambda_handler(client)
+    async def goes_on(_event: object, _context: object) -> None:
+        began.set()
+        await asyncio.to_thread(over.wait, 10)
+
+    @lambda_handler(client, flush_budget=0.1)
+    def plain(_event: object, _context: object) -> int:
+        client.track("E", user_id="u")
+        return 1
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(goes_on, None, None)
+        assert began.wait(10)
+        assert plain(None, None) == 1
+        assert "1 events did not go within 0 s" in caplog.text
+        over.set()
+        other.result(10)
+    assert client.pending == 0
+
+
+def test_what_is_no_async_client_is_refused() -> None:
+    """What of `SyncAnalytics`, or a decorator without its brackets? The error says what to write."""
+    for wrong in (SyncAnalytics(rudder("http://127.0.0.1:9")), test_handlers_in_threads_take_turns):
+        with pytest.raises(ConfigurationError, match=r"@lambda_handler\(client\)"):
+            lambda_handler(wrong)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def test_what_reports_and_flushes_may_break(
