@@ -16,6 +16,7 @@ from concurrent.futures import Executor, Future
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from importlib import import_module
 from itertools import count
 from typing import NamedTuple, ParamSpec, TypeVar, TypeVarTuple
 
@@ -27,6 +28,8 @@ _alive: weakref.WeakSet["Outside"] = weakref.WeakSet()
 
 #: Counters begin above this, so that each number has seven hexadecimal digits, and needs no padding.
 _SEVEN_DIGITS = 1 << 26
+#: Seconds that a fork waits for an import of ours; a slow disk needs some.
+_LONGEST_FORK = 10.0
 
 #: A clock set back by less than this keeps the last millisecond, so that ids go on sorting.
 _SMALL_STEP_MS = 10_000
@@ -180,6 +183,47 @@ async def beside(work: Callable[[*Args], T], *args: *Args) -> T:
     """
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(_OneThread(loop), work, *args)
+
+
+async def import_beside(name: str) -> None:
+    """Import a module in a thread of its own.
+
+    A process that forks meanwhile waits for that: the child, in which the thread is not, would have
+    half of the module, and could never import it.
+    """
+    _hold_forks()
+    await beside(_import, name)
+
+
+def _import(name: str) -> None:
+    with _imports[0]:
+        import_module(name)
+
+
+_imports = [threading.RLock()]  # held while one goes on; a child gets another one
+_holding: list[bool] = []
+
+
+def _hold_forks() -> None:
+    if not _holding and hasattr(os, "register_at_fork"):
+        _holding.append(True)  # such a hook cannot be taken back: once is enough
+        os.register_at_fork(
+            before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
+        )
+
+
+def _before_fork() -> None:
+    # Not for ever: who forks may be in the middle of an import that the other one waits for.
+    _imports[0].acquire(timeout=_LONGEST_FORK)
+
+
+def _after_fork() -> None:
+    with suppress(RuntimeError):  # it took too long, and is not held here
+        _imports[0].release()
+
+
+def _after_fork_in_child() -> None:
+    _imports[0] = threading.RLock()
 
 
 class _OneThread(Executor):

@@ -5,7 +5,8 @@ somebody had a handler before, it runs at once and a flush runs meanwhile; where
 default action stood, the clients drain first and the signal is raised again.
 
 Fork: the child starts clean. What was pending belongs to the parent, which delivers it; the child
-has its own runs, connections and counts. Nothing runs in the parent.
+has its own runs, connections and counts. Nothing runs in the parent, except that a fork waits for
+the import of aiohttp if that is under way.
 
 Exit without `shutdown`: at the interpreter's exit what is pending gets `exit_drain` seconds of
 plain blocking requests; what could not go is counted on stderr, in one line.

@@ -15,7 +15,6 @@ host's own work if delivery crashed, and could not serve start() … await shutd
 from __future__ import annotations
 
 import asyncio
-import importlib
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -25,7 +24,7 @@ from typing import Any, Protocol
 from asyncsdk.backlog import Backlog
 from asyncsdk.delivery.closing import kind_of
 from asyncsdk.delivery.lane import Lane
-from asyncsdk.outside import beside
+from asyncsdk.outside import import_beside
 from asyncsdk.reporting import Reporter
 from asyncsdk.seams import Store, Transport
 
@@ -436,7 +435,7 @@ async def _load() -> None:
     """Load what anyio would load in our first steps: 10 ms of the host's loop (measured)."""
     if _BACKEND not in sys.modules:
         with suppress(ImportError, RuntimeError):  # at the exit no thread can be started any more
-            await beside(importlib.import_module, _BACKEND)
+            await import_beside(_BACKEND)
 
 
 async def _free(waste: Backlog) -> None:

@@ -6,7 +6,6 @@ All its errors end here, as ours, without their text: their `repr` shows headers
 
 from __future__ import annotations
 
-import importlib
 import math
 import ssl
 import sys
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from asyncsdk import border
 from asyncsdk.errors import RequestTimeoutError, TransportError
-from asyncsdk.outside import beside
+from asyncsdk.outside import import_beside
 from asyncsdk.seams import HttpRequest, HttpResponse
 from asyncsdk.transports.proxies import Proxies
 
@@ -36,7 +35,7 @@ _NO_GUESSING = {"Accept-Encoding": "identity"}
 
 
 def load() -> None:
-    """Import aiohttp now: a process that forks while a thread does it leaves the child half of it."""
+    """Import aiohttp now, in this thread: then no fork has to wait until another one has done it."""
     import aiohttp  # noqa: F401
 
 
@@ -66,7 +65,7 @@ class AiohttpTransport:
         """Make a session on the running loop; the first one of a process takes a while."""
         if "aiohttp" not in sys.modules:
             # A quarter of a second of imports: beside the loop, which goes on meanwhile.
-            await beside(importlib.import_module, "aiohttp")
+            await import_beside("aiohttp")
         import aiohttp
 
         await self.close()

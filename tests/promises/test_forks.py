@@ -120,6 +120,34 @@ run(main())
         assert numbers(collector.events, name="child") == list(range(50))
 
 
+async def test_a_fork_in_the_middle_of_our_first_import_waits_for_it() -> None:
+    """What if it forks while we load aiohttp, with the first call? The child has all of it too."""
+    async with Collector() as collector:
+        ended = await run(
+            FORK
+            + """
+async def in_child():
+    async with client:
+        track(client, 0, name="child")
+def child():
+    signal.alarm(20)
+    run(in_child())
+async def main():
+    track(client, 0, name="parent")
+    while "aiohttp" not in sys.modules:
+        await asyncio.sleep(0)
+    assert sys.modules["aiohttp"].__spec__._initializing
+    await wait_for(fork(child))
+    await client.shutdown()
+client = make()
+run(main())
+""",
+            collector.url,
+        )
+        assert ended == (0, "child 0\n", "")
+        assert [event.body["event"] for event in collector.events] == ["child", "parent"]
+
+
 @LOOPS
 async def test_threads_may_fork_and_children_may_fork_again(loop: str) -> None:
     """What if a thread forks while others call, and its child forks too? Clean starts all."""
@@ -190,7 +218,7 @@ async def test_starting_other_programs_disturbs_nothing(loop: str) -> None:
 
 
 async def test_our_hook_of_forks_runs_in_children_only() -> None:
-    """What is registered with `os.register_at_fork`? Only what runs in the child."""
+    """What is registered with `os.register_at_fork`? By a client only what runs in the child."""
     async with Collector() as collector:
         source = (
             "import os\n"
