@@ -62,6 +62,7 @@ class Runner:
         # This is all that changes.
         self.loop: asyncio.AbstractEventLoop | None = None
         self.closed: bool = False
+        self.starts_with_calls: bool = True  # on the loop of whoever calls, if there is one
         self._thread = 0  # on which `loop` runs
         self._opening = threading.RLock()
         self._run: Run | None = None
@@ -103,7 +104,7 @@ class Runner:
 
     def _starts_here(self) -> bool:
         loop = running_loop()
-        if loop is None or self.closed:
+        if loop is None or self.closed or not self.starts_with_calls:
             return False
         run = self._run
         if run is None or run.ended:

@@ -41,6 +41,9 @@ class SyncAnalytics(Calls[SyncReceipt]):
     made from any thread. Delivery goes on in the background, on one thread with a loop of its own,
     which the first call starts. What is awaited there blocks here, with the same words.
 
+    In a program that has a loop, use `AsyncAnalytics`: the calls are as quick here, but what waits
+    would hold up everything else on the loop.
+
     Safe to fork: a child has its own thread, connections and events. Making a client loads aiohttp,
     which takes a quarter of a second. Hooks other than `before_send` run on the client's thread;
     they must not wait.
@@ -60,6 +63,7 @@ class SyncAnalytics(Calls[SyncReceipt]):
         self._thread = LoopThread()
         # The other face of one client: what that is made of is known here, and nowhere else.
         self._runner = self._client._runner  # noqa: SLF001
+        self._runner.starts_with_calls = False  # its runs are on the thread, whoever has a loop
         self._pass_on: Say = self._client._say  # noqa: SLF001
         self._leaving = self._client._leaving  # noqa: SLF001
         self._begin = partial(_begin, self._runner)

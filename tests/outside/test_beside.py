@@ -1,13 +1,18 @@
 """Work beside the loop: its result comes back, and its thread ends with it."""
 
 import asyncio
+import builtins
+import os
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
-from asyncsdk.outside import beside
+from asyncsdk import outside
+from asyncsdk.outside import beside, import_beside
 
 
 async def test_the_work_is_done_in_a_thread_of_its_own() -> None:
@@ -74,7 +79,8 @@ def test_a_program_ends_while_its_loop_and_the_work_stand_still() -> None:
     """A pool's thread would keep it for ever."""
     code = """
 import asyncio, threading
-from asyncsdk.outside import beside
+from asyncsdk import outside
+from asyncsdk.outside import beside, import_beside
 loop = asyncio.new_event_loop()
 task = loop.create_task(beside(threading.Event().wait))
 loop.call_later(0.1, loop.stop)
@@ -82,3 +88,34 @@ loop.run_forever()
 """
     ended = subprocess.run([sys.executable, "-c", code], timeout=10, check=False)
     assert ended.returncode == 0
+
+
+def time_of_a_fork() -> float:
+    """Fork, and return how long that took."""
+    since = time.monotonic()
+    child = os.fork()
+    if child == 0:
+        os._exit(5)
+    seconds = time.monotonic() - since
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
+    return seconds
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # there are threads: so there are
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks there")
+async def test_a_fork_waits_for_an_import_and_not_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What if the import waits for whoever forks? The fork goes on after a while; so does the import."""
+    (tmp_path / "planted_module.py").write_text("import threading\nBEGAN.set(); OVER.wait(10)\n")
+    began, over = threading.Event(), threading.Event()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(builtins, "BEGAN", began, raising=False)
+    monkeypatch.setattr(builtins, "OVER", over, raising=False)
+    monkeypatch.setattr(outside, "_LONGEST_FORK", 0.1)
+    importing = asyncio.ensure_future(import_beside("planted_module"))
+    await asyncio.to_thread(began.wait, 10)
+    assert 0.1 <= time_of_a_fork() < 5
+    over.set()
+    await importing
+    assert "planted_module" in sys.modules

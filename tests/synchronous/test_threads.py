@@ -92,6 +92,24 @@ def test_a_thread_that_cannot_be_started_hurts_no_call(
     assert names(collector) == ["first", "second"]
 
 
+async def test_a_run_is_never_on_the_loop_of_whoever_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And in a program that has a loop? The client leaves that alone, also if it has none of its own."""
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("no new thread")
+
+    async with Collector() as collector:
+        client = SyncAnalytics(rudder(collector))
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", refuse)
+            client.track("first", user_id="u")
+        client.track("second", user_id="u")
+        assert (await anyio.to_thread.run_sync(client.shutdown)).delivered == 2
+    assert names(collector) == ["first", "second"]
+
+
 def test_a_loop_that_does_not_come_up_says_why(
     line: LoopThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
