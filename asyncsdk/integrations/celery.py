@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from asyncsdk.client.carrying import lend
+from asyncsdk.errors import ConfigurationError
 from asyncsdk.synchronous import SyncAnalytics
 
 try:
@@ -48,7 +49,16 @@ def setup_celery(client: SyncAnalytics) -> None:
 
     Call it once, where the Celery application is made, in whatever sends tasks and in the worker.
     In the pools prefork, threads and solo; gevent and eventlet have no thread for a loop.
+
+    Raises:
+        ConfigurationError: The client is an `AsyncAnalytics`, whose calls need a loop to go by
+            themselves.
     """
+    if not isinstance(client, SyncAnalytics):
+        raise ConfigurationError(
+            "setup_celery: a SyncAnalytics is needed, for tasks have no event loop; this is "
+            f"{type(client).__name__}"
+        )
     way = _Way(client)
     for name in ("before_task_publish", "task_prerun", "task_postrun"):
         getattr(signals, name).connect(getattr(way, name), weak=False)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from asyncsdk import AsyncAnalytics
+from asyncsdk import AsyncAnalytics, ConfigurationError
 from asyncsdk.client.carrying import lend
 from asyncsdk.integrations.taskiq import AnalyticsMiddleware
 from tests.client.street import NOWHERE, rudder
@@ -84,6 +84,14 @@ def test_arqs_jobs_carry_and_its_results_do_not(client: AsyncAnalytics) -> None:
     with client.bind(user_id="u"):
         assert msgspec.json.decode(write(job)) == {**job, "asyncsdk": {"user_id": "u"}}
         assert msgspec.json.decode(write({**job, "s": True})) == {**job, "s": True}
+
+
+def test_celery_wants_a_client_for_code_without_a_loop(client: AsyncAnalytics) -> None:
+    """What if I give Celery the client that awaits? It is said at once, not task by task."""
+    from asyncsdk.integrations.celery import setup_celery
+
+    with pytest.raises(ConfigurationError, match="SyncAnalytics is needed"):
+        setup_celery(client)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("name", ["arq", "celery", "taskiq"])
