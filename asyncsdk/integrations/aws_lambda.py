@@ -20,6 +20,7 @@ from asyncsdk.client import AsyncAnalytics
 from asyncsdk.errors import ConfigurationError
 from asyncsdk.receipts import FlushResult
 from asyncsdk.reporting import logger
+from asyncsdk.transports import aio
 
 EventT = TypeVar("EventT")
 ContextT = TypeVar("ContextT")
@@ -71,6 +72,7 @@ def lambda_handler(
     for name, value in (("flush_budget", flush_budget), ("safety", safety)):
         if not value >= 0:
             raise ConfigurationError(f"{name}: seconds are needed, 0 or more; this is {value}")
+    aio.load()  # while the container begins: an invocation may have a fraction of a CPU for it
     ending = _Ending(client, flush_budget, safety, report)
 
     def decorate(handler: Callable[[object, object], object]) -> Callable[[object, object], object]:

@@ -35,7 +35,7 @@ _NO_GUESSING = {"Accept-Encoding": "identity"}
 
 
 def load() -> None:
-    """Import aiohttp now, in this thread: then no fork has to wait until another one has done it."""
+    """Import aiohttp now, in this thread: then no fork, and no first request, has to wait for it."""
     import aiohttp  # noqa: F401
 
 

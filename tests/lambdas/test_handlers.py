@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+import subprocess
+import sys
+import textwrap
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -186,6 +189,20 @@ def test_a_flush_waits_for_its_turn_no_longer_than_it_may(
         over.set()
         other.result(10)
     assert client.pending == 0
+
+
+def test_aiohttp_is_loaded_before_the_first_invocation() -> None:
+    """Who pays for the imports? The container's beginning, not the first flush and its budget."""
+    source = """
+        import sys
+        from asyncsdk import AsyncAnalytics, RudderStack
+        from asyncsdk.integrations.aws_lambda import lambda_handler
+        client = AsyncAnalytics(RudderStack("key", "http://127.0.0.1:9"))
+        assert "aiohttp" not in sys.modules
+        lambda_handler(client)
+        assert "aiohttp" in sys.modules
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(source)], check=True, timeout=60)
 
 
 def test_what_is_no_async_client_is_refused() -> None:
