@@ -95,7 +95,9 @@ class _Dependency:
         known, settled = call.known, call.settled
         if member in known:
             before = known[member]
-            return SERVER_DEPENDENCY if before and before.stops_at_server else None
+            # One that was asked in vain is passed over: what comes of it holds on this way alone.
+            call.doubts += before is None or before.reason is not None
+            return None
         # A chain without its own end needs what is found out on the way.
         if self._is_whole and member in settled:
             known[member] = settled[member]
@@ -104,12 +106,15 @@ class _Dependency:
         found = self._found(member, properties, call)
         if found is None:
             return UNSUPPORTED
+        if found.stops_at_server:
+            del known[member]  # who asks again may have learned something on another way
+            return SERVER_DEPENDENCY
         known[member] = found
-        if found.reason is None:
-            if call.doubts == doubts:
-                settled[member] = found
-            return None
-        return SERVER_DEPENDENCY if found.stops_at_server else DEPENDENCY
+        if found.reason is not None:
+            return DEPENDENCY
+        if call.doubts == doubts:
+            settled[member] = found
+        return None
 
     def _found(self, member: str, properties: Properties, call: Call) -> Evaluation | None:
         """Evaluate another flag, within what one evaluation may take; else return None."""
