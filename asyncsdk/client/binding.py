@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from contextvars import Token
 from types import TracebackType
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from msgspec import structs
 
@@ -17,11 +16,14 @@ from asyncsdk.wire.values import own_copy
 OwnerT = TypeVar("OwnerT")
 
 
-class Binding(AbstractContextManager[OwnerT]):
+class Binding(Generic[OwnerT]):
     """Lend *bound* to the calls of *owner* inside a ``with`` block.
 
     May be entered again, also inside itself, but not by two tasks at the same time.
     """
+
+    # With slots and no base class that has none: a middleware makes one for each request.
+    __slots__ = ("_bound", "_client", "_owner", "_tokens")
 
     def __init__(self, owner: OwnerT, client: object, bound: Bound | Later) -> None:
         self._owner = owner
@@ -31,10 +33,12 @@ class Binding(AbstractContextManager[OwnerT]):
 
     def __enter__(self) -> OwnerT:
         """Lend it."""
-        around = BOUND.get({})
-        me = id(self._client)
-        mine = overlay(around.get(me), self._bound)
-        self._tokens.append(BOUND.set({**around, me: mine}))
+        around, me = BOUND.get(None), id(self._client)
+        if around is None:
+            bindings = {me: self._bound}
+        else:
+            bindings = {**around, me: overlay(around.get(me), self._bound)}
+        self._tokens.append(BOUND.set(bindings))
         return self._owner
 
     def __exit__(

@@ -295,8 +295,13 @@ def inherit(message: Message, bound: Bound) -> None:
         message.session_id = bound.session_id
     if message.consent is None:
         message.consent = bound.consent
-    message.context = merged(bound.context, message.context)
-    message.groups = merged(bound.groups, message.groups)
+    # Nearly always one of the two is missing, so without a call.
+    if message.context is None:
+        message.context = bound.context
+    elif bound.context is not None:
+        message.context = merged(bound.context, message.context)
+    if bound.groups is not None:
+        message.groups = merged(bound.groups, message.groups)
 
 
 def recheck(message: Message) -> None:

@@ -6,13 +6,13 @@ a request without events costs it two context variables' changes.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from asyncsdk.client import AsyncAnalytics
 from asyncsdk.hosting.lending import Lending, accepts, tell_page
 from asyncsdk.hosting.lifespans import STATE, client_in
-from asyncsdk.visits.reading import Facts, is_page
+from asyncsdk.visits.reading import Facts, Reader, is_page
 from asyncsdk.visits.routes import template_of
 from asyncsdk.visits.rules import ContextRules
 
@@ -47,7 +47,8 @@ class AnalyticsContextMiddleware:
         self.app = app
         self._client = client
         self._rules = rules
-        self._wanted = {name.encode("latin-1"): name for name in rules.headers}
+        self._reader = Reader(rules)
+        self._wanted = [(name.encode("latin-1"), name) for name in self._reader.headers]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -55,7 +56,7 @@ class AnalyticsContextMiddleware:
             await self.app(scope, receive, send)
             return
         client = self._client or client_in(scope.get("state", {}).get(STATE))
-        lending = Lending(self._rules, _Connection(scope, self._wanted))
+        lending = Lending(self._reader, _Connection(scope, self._wanted))
         if self._rules.page_events:
             send = _telling(send, scope, client, lending)
         with client.bind_from(lending):
@@ -71,19 +72,21 @@ class _Connection:
 
     __slots__ = ("_path", "_scope", "_wanted")
 
-    def __init__(self, scope: Scope, wanted: dict[bytes, str]) -> None:
+    def __init__(self, scope: Scope, wanted: list[tuple[bytes, str]]) -> None:
         self._scope = scope
         self._path: str = scope["path"]  # before mounts change it
         self._wanted = wanted
 
     def facts(self) -> Facts:
         """Read the scope; a header that comes twice is one with commas."""
-        scope, wanted = self._scope, self._wanted
-        headers: dict[str, str] = {}
-        for name, value in scope["headers"]:
-            if name in wanted:
-                key, text = wanted[name], value.decode("latin-1")
-                headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        scope = self._scope
+        given = scope["headers"]
+        found: dict[bytes, bytes] = dict(given)
+        if len(found) != len(given):
+            found = _joined(given)
+        headers = {
+            text: found[name].decode("latin-1") for name, text in self._wanted if name in found
+        }
         peer = scope.get("client")
         return Facts(
             self._path,
@@ -103,6 +106,13 @@ class _Connection:
             return None
         tail = getattr(scope.get("route"), "path_format", None)
         return template_of(self._path, scope.get("path_params") or {}, tail)
+
+
+def _joined(given: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    found: dict[bytes, bytes] = {}
+    for name, value in given:
+        found[name] = found[name] + b", " + value if name in found else value
+    return found
 
 
 def _telling(send: Send, scope: Scope, client: AsyncAnalytics, lending: Lending) -> Send:

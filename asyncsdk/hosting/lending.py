@@ -13,7 +13,7 @@ from asyncsdk.client import AsyncAnalytics
 from asyncsdk.client.checking import Bound
 from asyncsdk.errors import AnalyticsError
 from asyncsdk.reporting import logger
-from asyncsdk.visits.reading import Facts, Visit, read_visit, with_route
+from asyncsdk.visits.reading import Facts, Reader, Visit, with_route
 from asyncsdk.visits.rules import ContextRules
 
 
@@ -32,10 +32,10 @@ class Request(Protocol):
 class Lending:
     """Lend what one request tells; called by `bind_from`, from any thread."""
 
-    __slots__ = ("_bound", "_request", "_routed", "_rules", "_visit")
+    __slots__ = ("_bound", "_reader", "_request", "_routed", "_visit")
 
-    def __init__(self, rules: ContextRules, request: Request) -> None:
-        self._rules = rules
+    def __init__(self, reader: Reader, request: Request) -> None:
+        self._reader = reader
         self._request = request
         # This is all that changes: what was read, and whether the route is in it.
         self._visit: Visit | None = None
@@ -57,11 +57,11 @@ class Lending:
         if visit is None:
             facts = self._request.facts()
             facts.route = route
-            visit = read_visit(self._rules, facts)
+            visit = self._reader.read(facts)
         elif route is None:
             return
         else:
-            visit = with_route(visit, route, self._rules.max_length)
+            visit = with_route(visit, route, self._reader.rules.max_length)
         self._routed = route is not None
         self._visit = visit
         self._bound = Bound(

@@ -18,7 +18,7 @@ from asyncsdk.client import AsyncAnalytics
 from asyncsdk.hosting.lending import Lending, accepts, tell_page
 from asyncsdk.hosting.lifespans import living
 from asyncsdk.visits import ContextRules, TrustedProxies
-from asyncsdk.visits.reading import Facts, is_page
+from asyncsdk.visits.reading import Facts, Reader, is_page
 
 __all__ = [
     "ANALYTICS",
@@ -57,12 +57,13 @@ def analytics_middleware(
 
     What a call or an inner `bind` says itself wins.
     """
+    reader = Reader(rules)
 
     @web.middleware
     async def tell(request: web.Request, handler: _Handler) -> web.StreamResponse:
         if not accepts(rules, request.method, request.path):
             return await handler(request)
-        lending = Lending(rules, _Request(rules, request))
+        lending = Lending(reader, _Request(reader, request))
         with client.bind_from(lending):
             response = await handler(request)
             if rules.page_events and is_page(
@@ -77,10 +78,10 @@ def analytics_middleware(
 class _Request:
     """What aiohttp tells of a request; the router has been there before."""
 
-    __slots__ = ("_request", "_rules")
+    __slots__ = ("_reader", "_request")
 
-    def __init__(self, rules: ContextRules, request: web.Request) -> None:
-        self._rules = rules
+    def __init__(self, reader: Reader, request: web.Request) -> None:
+        self._reader = reader
         self._request = request
 
     def facts(self) -> Facts:
@@ -92,7 +93,7 @@ class _Request:
             request.rel_url.raw_query_string,
             {
                 name: ", ".join(headers.getall(name))
-                for name in self._rules.headers & _names(request)
+                for name in self._reader.headers & _names(request)
             },
             request.method,
             request.remote or None,

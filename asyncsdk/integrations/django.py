@@ -26,7 +26,7 @@ from asyncsdk.errors import AnalyticsError, ConfigurationError
 from asyncsdk.hosting.lending import Lending, accepts, tell_page
 from asyncsdk.hosting.lifespans import with_lifespan
 from asyncsdk.visits import ContextRules, TrustedProxies
-from asyncsdk.visits.reading import Facts, is_page
+from asyncsdk.visits.reading import Facts, Reader, is_page
 
 try:
     from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -65,6 +65,7 @@ class AnalyticsMiddleware:
         self._get_response: Any = get_response
         self._client = _client_in(getattr(settings, "ASYNCSDK_CLIENT", None))
         self._rules: ContextRules = getattr(settings, "ASYNCSDK_RULES", ContextRules())
+        self._reader = Reader(self._rules)
         self._is_async = bool(iscoroutinefunction(get_response))
         self._is_started = False
         if self._is_async:
@@ -96,7 +97,7 @@ class AnalyticsMiddleware:
     def _lending(self, request: HttpRequest) -> Lending | None:
         if not accepts(self._rules, str(request.method), request.path):
             return None
-        return Lending(self._rules, _Request(self._rules, request))
+        return Lending(self._reader, _Request(self._reader, request))
 
     def _seen(self, request: HttpRequest, response: HttpResponse, lending: Lending) -> HttpResponse:
         if self._rules.page_events and is_page(
@@ -109,10 +110,10 @@ class AnalyticsMiddleware:
 class _Request:
     """What Django tells of a request; the route is known once a view was found."""
 
-    __slots__ = ("_request", "_rules")
+    __slots__ = ("_reader", "_request")
 
-    def __init__(self, rules: ContextRules, request: HttpRequest) -> None:
-        self._rules = rules
+    def __init__(self, reader: Reader, request: HttpRequest) -> None:
+        self._reader = reader
         self._request = request
 
     def facts(self) -> Facts:
@@ -123,7 +124,7 @@ class _Request:
             request.META.get("QUERY_STRING", ""),
             {
                 name: text
-                for name in self._rules.headers
+                for name in self._reader.headers
                 if (text := request.META.get(f"HTTP_{name.upper().replace('-', '_')}"))
             },
             request.method,

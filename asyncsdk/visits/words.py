@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from functools import lru_cache
+from functools import lru_cache, partial
 from urllib.parse import unquote
 
 #: Characters of a query string and of a cookie header that are looked at.
@@ -16,6 +16,8 @@ MOST_COOKIES = 8_192
 #: Parameters of a query string, and languages, that are looked at.
 MOST_FIELDS = 64
 MOST_LANGUAGES = 8
+#: Characters of a text whose reading is remembered: visitors of one page bring the same ones.
+MOST_KEPT = 500
 #: Characters of `Accept-Language` that are looked at.
 MOST_LANGUAGE = 200
 #: An id that is longer is none: cut, it would be somebody else's.
@@ -83,6 +85,11 @@ def _weight(text: str) -> float:
 
 def referrer_in(header: str, most: int) -> str | None:
     """Return the page that `Referer` names: without query, fragment and password."""
+    return (_referrer if len(header) <= MOST_KEPT else _referrer.__wrapped__)(header, most)
+
+
+@lru_cache(maxsize=256)
+def _referrer(header: str, most: int) -> str | None:
     address = header.partition("?")[0].partition("#")[0].strip()
     scheme, is_one, rest = address.partition("://")
     if not is_one or scheme not in _SCHEMES or not rest.isprintable():
@@ -91,17 +98,28 @@ def referrer_in(header: str, most: int) -> str | None:
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"[:most]
 
 
-def campaign_in(
-    query: str, utm: Collection[str], clicks: Collection[str], most: int
-) -> dict[str, str]:
-    """Return what *query* says of a campaign, under Segment's names; the rest of it is dropped.
+class CampaignReader:
+    """Read what query strings say of campaigns, under Segment's names; the rest of them is dropped.
 
     Args:
-        query: The query string.
         utm: Parameters of the kind ``utm_source``; longer ones are cut.
         clicks: Parameters that are ids of clicks, kept whole or not at all.
         most: Characters of a value.
     """
+
+    def __init__(self, utm: Collection[str], clicks: Collection[str], most: int) -> None:
+        self._read = partial(campaign_in, utm=frozenset(utm), clicks=frozenset(clicks), most=most)
+        self._look = lru_cache(maxsize=256)(self._read)
+
+    def read(self, query: str) -> dict[str, str]:
+        """Return what *query* says; others are given the same dict, so it stays as it is."""
+        return self._look(query) if len(query) <= MOST_KEPT else self._read(query)
+
+
+def campaign_in(
+    query: str, utm: Collection[str], clicks: Collection[str], most: int
+) -> dict[str, str]:
+    """Return what *query* says of a campaign; see `CampaignReader`."""
     if "=" not in query:
         return {}
     if len(query) > MOST_QUERY:

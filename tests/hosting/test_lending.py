@@ -6,7 +6,7 @@ from asyncsdk import AsyncAnalytics, RudderStack
 from asyncsdk.collector import Collector
 from asyncsdk.hosting.lending import Lending, tell_page
 from asyncsdk.visits import ContextRules
-from asyncsdk.visits.reading import Facts
+from asyncsdk.visits.reading import Facts, Reader
 
 
 class Asked:
@@ -37,7 +37,7 @@ class Unreadable(Asked):
 def test_a_request_is_read_once_and_not_before_a_call() -> None:
     """Most requests have no events, and those that have some often have several."""
     request = Asked()
-    lending = Lending(ContextRules(), request)
+    lending = Lending(Reader(ContextRules()), request)
     assert request.reads == 0
     assert lending() is lending()
     assert request.reads == 1
@@ -46,7 +46,7 @@ def test_a_request_is_read_once_and_not_before_a_call() -> None:
 def test_a_route_that_comes_late_is_in_the_events_after_it() -> None:
     """A middleware tracks before the router was asked, an endpoint after."""
     request = Asked()
-    lending = Lending(ContextRules(), request)
+    lending = Lending(Reader(ContextRules()), request)
     before = lending().context
     request.template = "/items/{item}"
     after = lending().context
@@ -65,7 +65,7 @@ async def test_a_request_that_cannot_be_read_keeps_its_events(
     async with Collector() as collector:
         async with AsyncAnalytics(RudderStack("planted-key", collector.url)) as client:
             for _ in range(2):
-                with client.bind_from(Lending(ContextRules(), Unreadable())):
+                with client.bind_from(Lending(Reader(ContextRules()), Unreadable())):
                     client.track("E", user_id="u")
                     client.track("E", user_id="u")
         assert [one.body["context"].keys() for one in collector.events] == [{"library"}] * 4
@@ -78,7 +78,7 @@ async def test_a_page_that_cannot_be_tracked_is_left_out() -> None:
     """Nobody is known: the answer has begun, so there is nobody to complain to."""
     async with Collector() as collector:
         async with AsyncAnalytics(RudderStack("planted-key", collector.url)) as client:
-            lending = Lending(ContextRules(), Asked())
+            lending = Lending(Reader(ContextRules()), Asked())
             with client.bind_from(lending):
                 tell_page(client, lending)
                 with client.bind(anonymous_id="a"):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from asyncsdk import ConfigurationError
 from asyncsdk.visits import ContextRules, TrustedProxies
-from asyncsdk.visits.reading import Facts, is_page, read_visit, with_route
+from asyncsdk.visits.reading import Facts, Reader, is_page, with_route
 from asyncsdk.wire.encoding import encode
 
 HEADERS = {
@@ -36,7 +36,7 @@ ALL = ContextRules(
 
 def test_the_default_is_a_context_without_anybody() -> None:
     """No address, no cookie, no id: who wants them asks for them."""
-    visit = read_visit(ContextRules(), FACTS)
+    visit = Reader(ContextRules()).read(FACTS)
     assert visit.context == {
         "page": {"path": "/items/42", "referrer": "https://example.com/from"},
         "request": {"method": "GET", "route": "/items/{item}", "id": "r-1"},
@@ -49,17 +49,17 @@ def test_the_default_is_a_context_without_anybody() -> None:
 
 def test_what_is_asked_for_is_there() -> None:
     """The site's own address makes the page's, the cookie goes before the header."""
-    visit = read_visit(ALL, FACTS)
+    visit = Reader(ALL).read(FACTS)
     assert visit.context["ip"] == "198.51.100.1"
     assert visit.context["page"]["url"] == "https://shop.example.com/items/42"
     assert (visit.user_id, visit.anonymous_id, visit.session_id) == ("u-1", "c-1", "s-1")
     del (headers := dict(HEADERS))["cookie"]
-    assert read_visit(ALL, Facts("/", "", headers)).anonymous_id == "a-1"
+    assert Reader(ALL).read(Facts("/", "", headers)).anonymous_id == "a-1"
 
 
 def test_a_request_that_tells_nothing_has_a_path() -> None:
     """A WebSocket has no method; what is not known has no place in the context."""
-    assert read_visit(ALL, Facts("/", "", {})).context == {
+    assert Reader(ALL).read(Facts("/", "", {})).context == {
         "page": {"path": "/", "url": "https://shop.example.com/"},
         "request": {},
     }
@@ -68,7 +68,7 @@ def test_a_request_that_tells_nothing_has_a_path() -> None:
 def test_the_first_request_id_that_is_one_counts() -> None:
     """Proxies differ in what they call it."""
     headers = {"x-request-id": "a" * 1000, "x-correlation-id": "c-1"}
-    assert read_visit(ContextRules(), Facts("/", "", headers)).context["request"] == {"id": "c-1"}
+    assert Reader(ContextRules()).read(Facts("/", "", headers)).context["request"] == {"id": "c-1"}
 
 
 _Text = st.text(max_size=2_000)
@@ -84,8 +84,8 @@ def test_every_text_is_bounded(path: str, query: str, headers: dict[str, str], m
         client_ip=TrustedProxies("10.0.0.0/8"),
     )
     facts = Facts(path, query, headers, method, "10.0.0.1", path)
-    assert all(len(text) <= 255 for text in texts(read_visit(rules, facts).context))
-    assert len(encode(read_visit(rules, facts).context)) < 5_000
+    assert all(len(text) <= 255 for text in texts(Reader(rules).read(facts).context))
+    assert len(encode(Reader(rules).read(facts).context)) < 5_000
 
 
 def texts(value: Any) -> list[str]:
@@ -97,7 +97,7 @@ def texts(value: Any) -> list[str]:
 
 def test_a_route_can_be_added_later() -> None:
     """The former context is left alone: an event may be in the middle of being encoded."""
-    visit = read_visit(ContextRules(), Facts("/items/42", "", {}, "GET"))
+    visit = Reader(ContextRules()).read(Facts("/items/42", "", {}, "GET"))
     routed = with_route(visit, "/items/{item}", 5)
     assert routed.context["request"] == {"method": "GET", "route": "/item"[:5]}
     assert "route" not in visit.context["request"]
