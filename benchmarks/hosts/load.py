@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 
@@ -46,30 +46,36 @@ def request(shop: int, number: int) -> bytes:
     return _HEAD.format(shop=shop, number=number, length=len(body)).encode() + body
 
 
-async def warm_up(port: int, count: int) -> int:
-    """Ask on several connections in a row; return how many were answered."""
+async def warm_up(port: int, count: int) -> Visits:
+    """Ask on several connections in a row, without a timetable."""
+    return await _all(port, lambda _: [0.0] * (count // CONNECTIONS))
+
+
+async def visit(port: int, *, rate: int, seconds: float) -> Visits:
+    """Ask *rate* times a second for *seconds*."""
+    return await _all(port, lambda one: _timetable(one, rate, seconds))
+
+
+async def visit_to_the_end(port: int, *, rate: int, end: Callable[[], Awaitable[None]]) -> Visits:
+    """Ask *rate* times a second, after one second call *end*, and go on until nobody answers."""
+    async with asyncio.TaskGroup() as group:
+        visiting = group.create_task(_all(port, lambda one: _timetable(one, rate, 10.0)))
+        await asyncio.sleep(1.0)
+        await end()
+    return visiting.result()
+
+
+async def _all(port: int, due: Callable[[int], list[float]]) -> Visits:
     visits = Visits()
     async with asyncio.TaskGroup() as group:
         for one in range(CONNECTIONS):
-            group.create_task(_visit(visits, port, one, [0.0] * (count // CONNECTIONS)))
-    return len(visits.times)
-
-
-async def visit(port: int, *, rate: int, seconds: float, end: Callable[[], None]) -> Visits:
-    """Ask *rate* times a second for *seconds*, then call *end* and go on until nobody answers."""
-    visits = Visits()
-    pause = CONNECTIONS / rate
-    more = 10.0  # for which visitors come at the most once the server was told to end
-    async with asyncio.TaskGroup() as group:
-        for one in range(CONNECTIONS):
-            due = [
-                (place + one / CONNECTIONS) * pause
-                for place in range(int((seconds + more) / pause))
-            ]
-            group.create_task(_visit(visits, port, one, due))
-        await asyncio.sleep(seconds)
-        end()
+            group.create_task(_visit(visits, port, one, due(one)))
     return visits
+
+
+def _timetable(one: int, rate: int, seconds: float) -> list[float]:
+    pause = CONNECTIONS / rate
+    return [(place + one / CONNECTIONS) * pause for place in range(int(seconds / pause))]
 
 
 async def _visit(visits: Visits, port: int, shop: int, due: list[float]) -> None:

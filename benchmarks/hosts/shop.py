@@ -1,15 +1,13 @@
 """The shop: one endpoint on FastAPI that reads an order and answers with its total.
 
 `silent` has no client; `telling` has one in its lifespan, its endpoint and its middleware, and tracks
-each order. At its end each worker prints the CPU seconds that it took since it was open, the
-delivery of what waited at the end included.
+each order. Each worker prints its process id once it serves, and a word once it has ended well.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -20,6 +18,9 @@ from pydantic import BaseModel
 from asyncsdk import AsyncAnalytics, RudderStack
 from asyncsdk.integrations.fastapi import Analytics, AnalyticsContextMiddleware, analytics_lifespan
 from benchmarks.clients.task import KEY
+
+#: What a worker says last.
+ENDED = "ended"
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Any]]
 
@@ -57,7 +58,7 @@ def answer(order: Order) -> Answer:
 
 def silent() -> FastAPI:
     """Return the shop without a client."""
-    app = FastAPI(lifespan=_measured(_plain))
+    app = FastAPI(lifespan=_told(_plain))
 
     @app.post("/shops/{shop}/orders")
     async def order(shop: str, order: Order) -> Answer:
@@ -70,9 +71,11 @@ def silent() -> FastAPI:
 def telling() -> FastAPI:
     """Return the shop with a client, which delivers to the address in the environment."""
     client = AsyncAnalytics(
-        RudderStack(KEY, os.environ["SINK"]), flush_at=int(os.environ["FLUSH_AT"])
+        RudderStack(KEY, os.environ["SINK"]),
+        flush_at=int(os.environ["FLUSH_AT"]),
+        flush_interval=float(os.environ["FLUSH_INTERVAL"]),
     )
-    app = FastAPI(lifespan=_measured(analytics_lifespan(client)))
+    app = FastAPI(lifespan=_told(analytics_lifespan(client)))
     app.add_middleware(AnalyticsContextMiddleware, client=client)
 
     @app.post("/shops/{shop}/orders")
@@ -88,16 +91,20 @@ def telling() -> FastAPI:
     return app
 
 
-def _measured(inner: Lifespan) -> Lifespan:
+def _told(inner: Lifespan) -> Lifespan:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Any]:
         async with inner(app) as state:
-            began = time.process_time()
+            _say(str(os.getpid()))
             yield state
-        sys.stdout.write(f"{time.process_time() - began:.6f}\n")
-        sys.stdout.flush()
+        _say(ENDED)
 
     return lifespan
+
+
+def _say(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
 
 
 @asynccontextmanager

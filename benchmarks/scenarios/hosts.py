@@ -1,31 +1,37 @@
 """Hosts: what a web application's request costs more with a client, and how late its answers are.
 
-A FastAPI application in uvicorn with two workers, 500 requests a second, one event each; told to end
-while visitors still come. Each event of an answered request must have arrived, and none twice.
+A FastAPI application in uvicorn with two workers, 500 requests a second, one event each: a tenth of what
+the workers could do. All that are compared are open at the same time, and visited one after the other,
+again and again. At last each is told to end while visitors come. Each event of an answered request must
+have arrived, and none twice.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from itertools import product
 
 from msgspec import Struct
 
 from benchmarks.figures import Spread, align, number, over, ratio
 from benchmarks.goals import Goal, ask, times
-from benchmarks.hosts.load import CONNECTIONS, Visits, visit, warm_up
-from benchmarks.hosts.serving import can_serve, running
+from benchmarks.hosts.load import CONNECTIONS, Visits, visit, visit_to_the_end, warm_up
+from benchmarks.hosts.serving import Server, can_serve, running
 from benchmarks.lineup import FAST, OURS, turned
 from benchmarks.running import LossError, Scene
 from benchmarks.sink import Sink, running_sink
 
 _RATE = 500
-#: How often the scene's seconds; the rounds where others have their usual ones.
-_SECONDS, _ROUNDS, _USUAL = 4, 7, 3
-_WARM_UP = 400
+#: Rounds in a full benchmark, where others have their usual ones, and in a short one.
+_ROUNDS, _USUAL, _FEW = 7, 3, 3
+#: Requests before each visit, which do not count: new connections, and what has cooled down.
+_FIRST, _WARM_UP = 400, 100
+#: Seconds after a visit for what waits to be delivered, which counts.
+_AFTER = 1.2
 
-#: Events that seal a chunk: the default, and what docs/frameworks.md says for a busy server.
-_DEFAULT, _MANY = 20, 500
+#: Events that seal a chunk, and seconds: the defaults, and what docs/frameworks.md says for a busy server.
+_DEFAULT, _MERGED = (20, 10.0), (500, 1.0)
 SILENT = "without a client"
 SILENT_FAST = "without, uvloop"
 MERGED = "asyncsdk, flush_at=500"
@@ -38,17 +44,22 @@ class Shop(Struct, frozen=True, kw_only=True):
     name: str
     base: str
     app: str
-    flush_at: int = _DEFAULT
+    flush: tuple[int, float] = _DEFAULT
     fast: bool = False
 
 
-CAST = (
-    Shop(name=SILENT, base=SILENT, app="silent"),
-    Shop(name=OURS, base=SILENT, app="telling"),
-    Shop(name=MERGED, base=SILENT, app="telling", flush_at=_MANY),
-    Shop(name=SILENT_FAST, base=SILENT_FAST, app="silent", fast=True),
-    Shop(name=FAST, base=SILENT_FAST, app="telling", fast=True),
-    Shop(name=MERGED_FAST, base=SILENT_FAST, app="telling", flush_at=_MANY, fast=True),
+#: Those with one loop, and those with another.
+CASTS = (
+    (
+        Shop(name=SILENT, base=SILENT, app="silent"),
+        Shop(name=OURS, base=SILENT, app="telling"),
+        Shop(name=MERGED, base=SILENT, app="telling", flush=_MERGED),
+    ),
+    (
+        Shop(name=SILENT_FAST, base=SILENT_FAST, app="silent", fast=True),
+        Shop(name=FAST, base=SILENT_FAST, app="telling", fast=True),
+        Shop(name=MERGED_FAST, base=SILENT_FAST, app="telling", flush=_MERGED, fast=True),
+    ),
 )
 
 
@@ -90,62 +101,100 @@ class Result(Struct, frozen=True, kw_only=True):
     runs: list[Run]
 
 
+class Stage:
+    """One shop, open."""
+
+    def __init__(self, shop: Shop, server: Server, sink: Sink) -> None:
+        self.shop = shop
+        self._server = server
+        self._sink = sink
+        self._answered = self._refused = 0  # this is all that changes
+
+    async def warm_up(self, requests: int) -> None:
+        """Serve so many *requests* that nobody counts."""
+        self._note(await warm_up(self._server.port, requests))
+
+    async def serve(self, seconds: float, round_: int) -> Run:
+        """Serve visitors for some *seconds*."""
+        await self.warm_up(_WARM_UP)
+        before = self._server.cpu()
+        visits = await visit(self._server.port, rate=_RATE, seconds=seconds)
+        await asyncio.sleep(_AFTER)
+        cpu = self._server.cpu() - before
+        self._note(visits)
+        late = sorted(visits.times)
+        return Run(
+            name=self.shop.name,
+            round=round_,
+            requests=len(late),
+            cpu_us=cpu / len(late) * 1e6,
+            p50_ms=late[len(late) // 2] * 1e3,
+            p99_ms=late[len(late) * 99 // 100] * 1e3,
+        )
+
+    async def end(self) -> None:
+        """End while visitors come; see that what was ever answered has arrived.
+
+        What was not answered may have happened too.
+
+        Raises:
+            LossError: An event is missing, or came twice.
+        """
+        port, end = self._server.port, self._server.end
+        self._note(await visit_to_the_end(port, rate=_RATE, end=end))
+        counts = self._sink.counts()
+        least, most = 0, 0
+        if self.shop.app == "telling":
+            least, most = self._answered, self._answered + CONNECTIONS
+        if self._refused or counts.events != counts.distinct or not least <= counts.events <= most:
+            raise LossError(
+                f"{self.shop.name}: {self._answered} requests answered, {self._refused} of them with "
+                f"a no; {counts.events} events arrived, {counts.distinct} of them different"
+            )
+
+    def _note(self, visits: Visits) -> None:
+        self._answered += len(visits.times)
+        self._refused += visits.refused
+
+
 def measure(scene: Scene) -> Result:
-    """Let each shop serve in each round; a short benchmark leaves uvloop out.
+    """Let all shops of one loop serve in turns; a short benchmark has asyncio's loop and two shops.
 
     Raises:
         LossError: An event of an answered request did not arrive, or one arrived twice.
         RuntimeError: A shop did not end as it should.
     """
     if not can_serve():
-        scene.say("hosts: needs fastapi and uvicorn, and a system that hands sockets on")
+        scene.say("hosts: needs fastapi and uvicorn, and Linux, which tells what CPU others take")
         return Result(rows=[], runs=[])
-    rounds = _ROUNDS if scene.rounds >= _USUAL else scene.rounds
-    cast = CAST if scene.rounds > 1 else CAST[:2]
+    casts = CASTS if scene.rounds > 1 else (CASTS[0][:2],)
+    runs = [run for cast in casts for run in asyncio.run(_play(cast, scene))]
+    return Result(rows=[_row(one, runs) for cast in casts for one in cast], runs=runs)
+
+
+async def _play(cast: tuple[Shop, ...], scene: Scene) -> list[Run]:
+    rounds = _ROUNDS if scene.rounds >= _USUAL else _FEW
     runs: list[Run] = []
-    with running_sink() as sink:
+    async with AsyncExitStack() as stack:
+        stages = [await _open(one, stack) for one in cast]
         for round_ in range(1, rounds + 1):
-            for one in turned(cast, round_):
-                done = asyncio.run(_run_once(one, sink, scene.seconds * _SECONDS, round_))
-                runs.append(done)
-                scene.say(f"hosts   {round_}  {one.name:<30}{done.cpu_us:8.1f} µs/request")
-    return Result(rows=[_row(one, runs) for one in cast], runs=runs)
+            for stage in turned(stages, round_):
+                runs.append(run := await stage.serve(scene.seconds, round_))
+                scene.say(f"hosts   {round_}  {run.name:<30}{run.cpu_us:8.1f} µs/request")
+        for stage in stages:
+            await stage.end()
+    return runs
 
 
-async def _run_once(one: Shop, sink: Sink, seconds: float, round_: int) -> Run:
+async def _open(one: Shop, stack: AsyncExitStack) -> Stage:
+    sink = stack.enter_context(running_sink())
     url = f"http://127.0.0.1:{sink.port}"
-    async with running(one.app, sink=url, flush_at=one.flush_at, fast=one.fast) as server:
-        warm = await warm_up(server.port, _WARM_UP)
-        ending: list[asyncio.Task[float]] = []
-        visits = await visit(
-            server.port,
-            rate=_RATE,
-            seconds=seconds,
-            end=lambda: ending.append(asyncio.create_task(server.end())),
-        )
-        cpu = await ending[0]
-    answered = warm + len(visits.times)
-    _check(one, sink, answered, visits)
-    late = sorted(visits.times)
-    return Run(
-        name=one.name,
-        round=round_,
-        requests=answered,
-        cpu_us=cpu / answered * 1e6,
-        p50_ms=late[len(late) // 2] * 1e3,
-        p99_ms=late[len(late) * 99 // 100] * 1e3,
+    server = await stack.enter_async_context(
+        running(one.app, sink=url, flush=one.flush, fast=one.fast)
     )
-
-
-def _check(one: Shop, sink: Sink, answered: int, visits: Visits) -> None:
-    """See that what was answered has arrived; what was not answered may have happened too."""
-    counts = sink.counts()
-    least, most = (answered, answered + CONNECTIONS) if one.app == "telling" else (0, 0)
-    if visits.refused or counts.events != counts.distinct or not least <= counts.events <= most:
-        raise LossError(
-            f"{one.name}: {answered} requests answered, {visits.refused} of them with a no; "
-            f"{counts.events} events arrived, {counts.distinct} of them different"
-        )
+    stage = Stage(one, server, sink)
+    await stage.warm_up(_FIRST)
+    return stage
 
 
 def _row(one: Shop, runs: list[Run]) -> Row:
