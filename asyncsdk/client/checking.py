@@ -4,9 +4,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from datetime import datetime
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict, TypeVar, cast
 from uuid import UUID
 
 from msgspec import Struct
@@ -30,6 +30,8 @@ from asyncsdk.messages import (
 )
 from asyncsdk.wire.ids import id_text, number_text
 from asyncsdk.wire.times import read_timestamp
+
+T = TypeVar("T")
 
 
 class Common(TypedDict, total=False):
@@ -112,6 +114,17 @@ def only_bound(owner: object, bound: Bound | None) -> Iterator[None]:
         yield
     finally:
         BOUND.reset(token)
+
+
+def unbound(work: Callable[[], T]) -> T:
+    """Do *work* where nothing is bound.
+
+    Tasks keep all that is bound where they start: a run that is started by a call inside a request must
+    not keep that request, nor tell it to what hooks track later.
+    """
+    context = copy_context()
+    context.run(BOUND.set, _NO_ONE)
+    return context.run(work)
 
 
 def check_bound(bound: Bound) -> None:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from threading import get_ident
 from typing import Any, TypeVar
 
+from asyncsdk.client.checking import unbound
 from asyncsdk.client.house import House
 from asyncsdk.client.settings import Settings
 from asyncsdk.delivery.keeping import Companion, Run
@@ -132,7 +133,7 @@ class Runner:
         with self._opening:  # two loops may make the first call at the same moment
             if self._run is not None and self.alive:
                 return self._run
-            return self._open_one()
+            return unbound(self._open_one)
 
     def _open_one(self) -> Run:
         self._ending = None

@@ -2,8 +2,8 @@
 
 import pytest
 
-from asyncsdk import AsyncAnalytics, RudderStack
-from asyncsdk.collector import Collector
+from asyncsdk import AnalyticsError, AsyncAnalytics, RudderStack
+from asyncsdk.collector import Collector, Fault
 from asyncsdk.hosting.lending import Lending, tell_page
 from asyncsdk.visits import ContextRules
 from asyncsdk.visits.reading import Facts, Reader
@@ -85,3 +85,22 @@ async def test_a_page_that_cannot_be_tracked_is_left_out() -> None:
                     tell_page(client, lending)
         (page,) = [one.body for one in collector.events]
     assert (page["name"], page["anonymousId"]) == ("/items/7", "a")
+
+
+async def test_a_run_that_a_request_starts_is_not_that_requests() -> None:
+    """It outlives it by days, and what hooks track in it is of another request, or of none."""
+    async with Collector() as collector:
+        collector.script(Fault(kind="status", status=400, times=1))
+
+        def complain(_error: AnalyticsError) -> None:
+            client.track("Complaint", anonymous_id="operator")
+
+        client = AsyncAnalytics(RudderStack("planted-key", collector.url), on_error=complain)
+        with client.bind_from(Lending(Reader(ContextRules()), Asked())), client.bind(user_id="u"):
+            receipt = client.track("E")  # nobody has started the client
+            await client.flush()
+        assert receipt.state == "rejected"
+        await client.shutdown()
+        (complaint,) = [one.body for one in collector.events]
+    assert (complaint.get("userId"), complaint["anonymousId"]) == (None, "operator")
+    assert complaint["context"].keys() == {"library"}
