@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 from asyncsdk.client import AsyncAnalytics
-from asyncsdk.errors import AnalyticsError, ConfigurationError
+from asyncsdk.errors import ConfigurationError
 
 #: Where the client is in the state that a lifespan yields: `request.state.analytics`.
 STATE = "analytics"
@@ -65,10 +65,12 @@ def with_lifespan(app: _Application, client: AsyncAnalytics) -> _Application:
     """Return *app* with a lifespan that runs *client*, for applications without one, like Django's.
 
     The server's word that it starts and ends is answered here; everything else is the application's.
+    The client is in the state, where `AnalyticsContextMiddleware` looks for one.
     """
 
     async def served(scope: MutableMapping[str, Any], receive: _Receive, send: _Send) -> None:
         if scope["type"] == "lifespan":
+            scope.get("state", {}).setdefault(STATE, client)
             await _live(client, receive, send)
         else:
             await app(scope, receive, send)
@@ -81,12 +83,14 @@ async def _live(client: AsyncAnalytics, receive: _Receive, send: _Send) -> None:
     await receive()
     try:
         await client.start()
-    except AnalyticsError as error:
+    except Exception as error:  # noqa: BLE001 - raised, it would mean that there is no lifespan here
         await send({"type": "lifespan.startup.failed", "message": str(error)})
         return
-    await send({"type": "lifespan.startup.complete"})
-    await receive()
-    await client.shutdown()
+    try:
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+    finally:
+        await client.shutdown()
     await send({"type": "lifespan.shutdown.complete"})
 
 
