@@ -78,7 +78,7 @@ class _Connection:
         self._wanted = wanted
 
     def facts(self) -> Facts:
-        """Read the scope; a header that comes twice is one with commas."""
+        """Read the scope; a header that comes twice is one with commas, but for cookies."""
         scope = self._scope
         given = scope["headers"]
         found: dict[bytes, bytes] = dict(given)
@@ -109,9 +109,11 @@ class _Connection:
 
 
 def _joined(given: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return headers of which some come twice, each once; HTTP/2 takes cookies apart."""
     found: dict[bytes, bytes] = {}
     for name, value in given:
-        found[name] = found[name] + b", " + value if name in found else value
+        between = b"; " if name == b"cookie" else b", "
+        found[name] = found[name] + between + value if name in found else value
     return found
 
 

@@ -85,14 +85,14 @@ class _Request:
         self._request = request
 
     def facts(self) -> Facts:
-        """Read the request; a header that comes twice is one with commas."""
+        """Read the request; a header that comes twice is one with commas, but for cookies."""
         request = self._request
         headers = request.headers
         return Facts(
             request.path,
             request.rel_url.raw_query_string,
             {
-                name: ", ".join(headers.getall(name))
+                name: ("; " if name == "cookie" else ", ").join(headers.getall(name))
                 for name in self._reader.headers & _names(request)
             },
             request.method,

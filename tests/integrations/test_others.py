@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.http import HttpResponse
+from multidict import CIMultiDict
 
 from asyncsdk import ConfigurationError
 from asyncsdk.collector import Collector
@@ -116,6 +117,16 @@ async def test_aiohttp_leaves_out_what_is_filtered(collector: Collector) -> None
     async with aiohttp_served(aiohttp_shop.build(client_at(collector), rules)) as session:
         await text_of(session, "/awaited/1")
     assert context_of(collector, "Awaited") == {}
+
+
+async def test_aiohttp_finds_cookies_that_come_apart(collector: Collector) -> None:
+    """Over HTTP/2 each has a line of its own, and not every proxy puts them together."""
+    rules = ContextRules(anonymous_id_cookie="visitor")
+    headers = CIMultiDict([("Cookie", "a=b"), ("Cookie", "visitor=v-1")])
+    async with aiohttp_served(aiohttp_shop.build(client_at(collector), rules)) as session:
+        async with session.get("/awaited/1", headers=headers) as answer:
+            assert answer.status == 200
+    assert events_of(collector, "Awaited")[0]["anonymousId"] == "v-1"
 
 
 @asynccontextmanager
