@@ -15,6 +15,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from threading import get_ident
 from typing import Any, TypeVar
 
@@ -168,7 +169,7 @@ class Runner:
     def accompany(self, companion: Companion) -> bool:
         """Let *companion* run beside the lanes, on the run's loop; return whether it does."""
         run = self._run
-        return run is not None and not run.ended and run.accompany(companion)
+        return run is not None and not run.ended and unbound(partial(run.accompany, companion))
 
     def send_along(self, companion: Companion) -> None:
         """Let *companion* run beside the lanes of the run that is under way, if there is one."""
@@ -179,10 +180,10 @@ class Runner:
         if run is None or run.ended:
             return
         if running_loop() is run.loop:
-            tell(run)
+            unbound(partial(tell, run))
             return
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
-            run.loop.call_soon_threadsafe(tell, run)
+            unbound(partial(run.loop.call_soon_threadsafe, tell, run))
 
     def stands_still(self) -> bool:
         """Say whether a lane stands still, and so may fill what all lanes share for hours."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncsdk import ConfigurationError
+from asyncsdk import ConfigurationError, ValidationError
 from asyncsdk.flags.polling import LONGEST, LONGEST_ASKED, News, next_poll
 from asyncsdk.testing import VirtualTimeLoop
 from tests.flags.answering import KEY, SECRET, definitions, flag
@@ -314,3 +314,19 @@ def test_a_pause_is_never_too_short_and_never_without_end(
     assert pause >= min(interval, LONGEST) * 0.89
     assert pause >= min(retry_after or 0.0, LONGEST_ASKED)
     assert pause <= max(interval, LONGEST, LONGEST_ASKED) * 1.11
+
+
+async def test_a_poll_that_a_request_asks_for_is_not_that_requests() -> None:
+    """Whoever watches tracks for nobody in particular, however the poll came to be."""
+    refused: list[str] = []
+
+    def hear(news: News) -> None:
+        with pytest.raises(ValidationError, match="needs one of them"):
+            client.track(news.kind)
+        refused.append(news.kind)
+
+    async with client_of(Line(GOOD), feature_flags_polling_interval=None) as client:
+        client.flags.watch(hear)
+        with client.bind(user_id="u"):
+            assert await client.flags.reload()
+    assert refused == ["loaded"]
