@@ -34,7 +34,7 @@ class AnalyticsContextMiddleware:
 
     Args:
         app: The application inside.
-        client: Whose events; None is the one that `analytics_lifespan` put into the state.
+        client: Whose events; None is the one that the lifespan put into the state.
         rules: What is read of a request.
     """
 
