@@ -123,9 +123,11 @@ async def test_aiohttp_finds_cookies_that_come_apart(collector: Collector) -> No
     """Over HTTP/2 each has a line of its own, and not every proxy puts them together."""
     rules = ContextRules(anonymous_id_cookie="visitor")
     headers = CIMultiDict([("Cookie", "a=b"), ("Cookie", "visitor=v-1")])
-    async with aiohttp_served(aiohttp_shop.build(client_at(collector), rules)) as session:
-        async with session.get("/awaited/1", headers=headers) as answer:
-            assert answer.status == 200
+    async with (
+        aiohttp_served(aiohttp_shop.build(client_at(collector), rules)) as session,
+        session.get("/awaited/1", headers=headers) as answer,
+    ):
+        assert answer.status == 200
     assert events_of(collector, "Awaited")[0]["anonymousId"] == "v-1"
 
 
