@@ -183,7 +183,7 @@ class Runner:
             unbound(partial(tell, run))
             return
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
-            unbound(partial(run.loop.call_soon_threadsafe, tell, run))
+            unbound(lambda: run.loop.call_soon_threadsafe(tell, run))
 
     def stands_still(self) -> bool:
         """Say whether a lane stands still, and so may fill what all lanes share for hours."""
