@@ -56,16 +56,14 @@ def _run(options: AnyOptions) -> int:
         from asyncsdk.cli import mapping
 
         return mapping.run(options, sys.stdout.write, sys.stderr.write)
+    if isinstance(options, WorkerOptions):
+        return _work(options)
     screen = Screen(sys.stdout, sys.stderr, os.environ)
     # Late, for --version and --help answer sooner without aiohttp.
     if isinstance(options, FileOptions):
         from asyncsdk.cli.shipping import ship
 
         return asyncio.run(ship(options, screen))
-    if isinstance(options, WorkerOptions):
-        from asyncsdk.cli.worker import work
-
-        return asyncio.run(work(options, screen, os.environ))
     if isinstance(options, LetterOptions):
         from asyncsdk.cli.deadletters import attend
 
@@ -73,6 +71,15 @@ def _run(options: AnyOptions) -> int:
     from asyncsdk.cli.demo import demo
 
     return asyncio.run(demo(options, screen))
+
+
+def _work(options: WorkerOptions) -> int:
+    from asyncsdk.cli.hearing import heard
+    from asyncsdk.cli.worker import PLAIN_EVERY, work
+
+    screen = Screen(sys.stdout, sys.stderr, os.environ, plain_every=PLAIN_EVERY)
+    with heard(screen):
+        return asyncio.run(work(options, screen, os.environ))
 
 
 def _collect(options: CollectOptions) -> int:

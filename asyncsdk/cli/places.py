@@ -93,6 +93,8 @@ def read_place(
     where = found.store or environ.get(VARIABLE, "")
     if not where:
         parser.error(f"--store PLACE is needed, or {VARIABLE} in the environment")
+    if "://" in where and not where.startswith(_REDIS):  # it may have a password: it is not shown
+        parser.error("--store: a URL begins with redis://, rediss:// or unix://")
     return Place(
         where=where,
         queue=found.queue_name,

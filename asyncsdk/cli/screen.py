@@ -1,7 +1,7 @@
 """The screen: results go to stdout, progress to stderr.
 
 Progress is one line that rewrites itself on a terminal. Elsewhere, and with NO_COLOR, it is a plain
-line about every second, so that a log stays readable.
+line about every second, or less often where a command runs for days, so that a log stays readable.
 """
 
 import shutil
@@ -11,7 +11,7 @@ from typing import TextIO
 
 from asyncsdk.cli.wording import Reading, Row, Tone, progress, table, tinted
 
-#: Seconds between two plain lines, and between two rewritten ones.
+#: Seconds between two plain lines unless told otherwise, and between two rewritten ones.
 _PLAIN_EVERY = 1.0
 LIVE_EVERY = 0.1
 _RATE_OVER = 1.0
@@ -22,9 +22,17 @@ _ASCII = str.maketrans({"█": "#", "░": ".", "─": "-", "·": "|", "µ": "u"
 class Screen:
     """Show lines, tables and progress."""
 
-    def __init__(self, out: TextIO, log: TextIO, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        out: TextIO,
+        log: TextIO,
+        environ: Mapping[str, str],
+        *,
+        plain_every: float = _PLAIN_EVERY,
+    ) -> None:
         self._out = out
         self._log = log
+        self._plain_every = plain_every
         able = not environ.get("NO_COLOR") and environ.get("TERM", "dumb") != "dumb"
         self._colour = able and out.isatty()
         self._live = able and log.isatty()
@@ -60,7 +68,7 @@ class Screen:
             self._log.write(f"\r{_writable(text, self._log)}\x1b[K")
             self._log.flush()
             self._shown = True
-        elif time.monotonic() - self._last >= _PLAIN_EVERY:
+        elif time.monotonic() - self._last >= self._plain_every:
             self._last = time.monotonic()
             self.complain(progress(now, before))
 

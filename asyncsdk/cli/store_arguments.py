@@ -197,6 +197,8 @@ def letter_options(
     )
     if found.doing == "purge" and wanted.is_all and not found.all:
         parser.error("purge needs a filter, or --all")
+    if found.doing != "export" and found.to != "-":
+        parser.error("--to goes with export")
     return LetterOptions(
         doing=found.doing,
         place=read_place(parser, found, environ),
@@ -206,11 +208,11 @@ def letter_options(
 
 
 def _since(text: str) -> datetime:
-    if found := _PASSED.match(text):
-        return datetime.now(UTC) - timedelta(**{_UNITS[found[2]]: int(found[1][:6])})
     try:
+        if found := _PASSED.match(text):
+            return datetime.now(UTC) - timedelta(**{_UNITS[found[2]]: int(found[1])})
         moment = datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
             f'{text!r} is no time, such as "30m", "2h", "7d" or "2026-01-31T12:00"'
         ) from None

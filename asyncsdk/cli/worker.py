@@ -32,6 +32,8 @@ from asyncsdk.seams import Destination
 
 #: Looks in a row that find nothing left: the count of a queue in Redis is a second old at the most.
 _EMPTY = 12
+#: Seconds between two plain lines of progress: it runs for days, and somebody keeps its log.
+PLAIN_EVERY = 60.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -177,7 +179,8 @@ class _Worker:
                 )
 
     def _end_if_empty(self, view: Statistics) -> None:
-        left = not self._ready or view.in_store or view.pending
+        # A store that cannot be reached may have any number.
+        left = not self._ready or self._store.away or view.in_store or view.pending
         self._empty = 0 if left else self._empty + 1
         if self._options.until_empty and self._empty >= _EMPTY:
             self._ending.set()

@@ -95,6 +95,10 @@ def test_the_key_may_come_from_the_environment() -> None:
         ("demo --ndjson f --write-key k", "needs --to URL"),
         ("demo --ndjson f --to http://x", "needs --write-key KEY, or ASYNCSDK_WRITE_KEY"),
         ("demo --ndjson f --to http://x --write-key k --destination mars", "invalid choice"),
+        ("worker --store http://u:p@h", "--store: a URL begins with redis://"),
+        ("deadletters list --store s --to f", "--to goes with export"),
+        ("deadletters list --store s --since 99999999d", "'99999999d' is no time"),
+        ("deadletters list --store s --since 9999999999d", "'9999999999d' is no time"),
         ("collect --port 70000", "'70000' is not a whole number from 0 to 65,535"),
     ],
 )

@@ -61,6 +61,16 @@ def test_without_colour_a_terminal_gets_plain_lines(environ: dict[str, str]) -> 
     assert "\r" not in log.getvalue()
 
 
+def test_a_log_that_is_kept_for_days_gets_fewer_lines() -> None:
+    """What goes on for weeks would fill a disk with a line a second."""
+    logs = [Pipe("utf-8"), Pipe("utf-8")]
+    for log, every in zip(logs, (0.0, 60.0), strict=True):
+        screen = Screen(Terminal(), log, {}, plain_every=every)
+        for second in range(3):
+            screen.progress(Reading(seconds=float(second), settled=second))
+    assert [log.getvalue().count("\n") for log in logs] == [3, 1]
+
+
 def test_a_terminal_gets_colours() -> None:
     """Good news are green."""
     out = Terminal()

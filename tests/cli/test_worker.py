@@ -191,6 +191,26 @@ async def test_who_watches_sees_counts_and_whether_redis_is_there() -> None:
     )
 
 
+async def test_a_queue_that_cannot_be_reached_is_not_empty() -> None:
+    """A job that drains a queue must not end well because Redis is away; somebody should hear why."""
+    with running("7", *DURABLE) as own:
+        place = storing.queue(own.url)
+        await storing.write(place, 5)
+        own.kill()
+        async with Collector() as server:
+            line = ("worker", *storing.arguments(place), "--until-empty")
+            with started(*line, extra=storing.variables(server)) as worker:
+                away = "Redis is away"
+                await asyncio.to_thread(read_until, worker.stderr, lambda said: away in said)
+                with pytest.raises(subprocess.TimeoutExpired):
+                    await asyncio.to_thread(worker.wait, 2.0)
+                own.start()
+                said, complained = await asyncio.to_thread(worker.communicate, timeout=30)
+    assert worker.returncode == 0
+    assert rows(said)["delivered"] == "5"
+    assert "Redis is back" in complained
+
+
 async def test_a_spool_folder_is_drained_to_several_destinations(tmp_path: Path) -> None:
     """Without Redis: what processes of this machine have left, for all that they send to."""
     place = Place(where=str(tmp_path / "spool"))
