@@ -8,6 +8,7 @@ that does not know us: that passes, or somebody corrects it.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -31,6 +32,8 @@ Word: TypeAlias = str | bytes | int
 
 _MISSING = 'asyncsdk: RedisStore needs the "redis" package: pip install "asyncsdk[redis]"'
 _DEFAULT_PORT = 6379
+#: The path of a URL; redis-py takes every other one for database 0.
+_DATABASE = re.compile(r"/?|/\d+/?", re.ASCII)
 #: Seconds that closing connections may take.
 _CLOSING = 0.05
 
@@ -99,13 +102,20 @@ class Address(Struct, frozen=True, kw_only=True):
         Raises:
             ConfigurationError: The URL or its combination with the rest is wrong.
         """
-        scheme = urlsplit(self.url).scheme
-        if scheme not in ("redis", "rediss", "unix"):
-            raise ConfigurationError("url must begin with redis://, rediss:// or unix://")
         try:
-            several = scheme != "unix" and len(self.hosts) > 1
-        except ValueError:
-            raise ConfigurationError("url has a port that is no number") from None
+            parts = urlsplit(self.url)
+            hosts = self.hosts
+        except ValueError:  # what is wrong is not repeated: it may be a password
+            raise ConfigurationError(
+                "url cannot be read: a port is no number, or a bracket is open"
+            ) from None
+        if parts.scheme not in ("redis", "rediss", "unix"):
+            raise ConfigurationError("url must begin with redis://, rediss:// or unix://")
+        if any(not 0 < port < 65_536 for _, port in hosts):
+            raise ConfigurationError("url has a port that is not from 1 to 65,535")
+        if parts.scheme != "unix" and not _DATABASE.fullmatch(parts.path):
+            raise ConfigurationError("url must end with the number of a database, such as /0")
+        several = parts.scheme != "unix" and len(hosts) > 1
         if several and not (self.cluster or self.sentinel):
             raise ConfigurationError("url names several hosts: say cluster=True or sentinel=…")
         if self.cluster and self.sentinel:
@@ -123,6 +133,20 @@ class Address(Struct, frozen=True, kw_only=True):
             words = border.refusal(host)
             if words:
                 raise StoreAwayError(words)
+
+
+def check_options(address: Address) -> None:
+    """Let redis-py, which is loaded, read the options that follow the URL.
+
+    Raises:
+        ConfigurationError: One has a value that it cannot have.
+    """
+    from redis.asyncio.connection import parse_url
+
+    try:
+        parse_url(address.first_url)
+    except ValueError as error:
+        raise ConfigurationError(f"url: {error}") from None
 
 
 def require_redis() -> None:

@@ -28,7 +28,7 @@ from asyncsdk.seams import Batch, DeadLetter, Durability, Lease, Progress, Room,
 from asyncsdk.stores.redis.codec import name_letter
 from asyncsdk.stores.redis.detour import Detour
 from asyncsdk.stores.redis.letters import Letters
-from asyncsdk.stores.redis.line import Address, Line, require_redis
+from asyncsdk.stores.redis.line import Address, Line, check_options, require_redis
 from asyncsdk.stores.redis.link import Debt, Link
 from asyncsdk.stores.redis.processes import this_process
 from asyncsdk.stores.redis.settings import Settings
@@ -99,6 +99,7 @@ class RedisStore:
         address = Address(url=url, cluster=cluster, sentinel=sentinel, timeout=timeout)
         address.check()
         require_redis()
+        check_options(address)
         if max_attempts < 1:
             raise ConfigurationError("max_attempts must be 1 or more")
         if strict_order and fallback is not None:

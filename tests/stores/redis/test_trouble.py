@@ -241,6 +241,10 @@ async def test_it_knows_when_redis_goes() -> None:
     [
         ("must begin with redis://", {"url": "http://localhost"}),
         ("no number", {"url": "redis://localhost:port/0"}),
+        ("bracket is open", {"url": "redis://:planted@[::1/0"}),
+        ("from 1 to 65,535", {"url": "redis://localhost:99999/0"}),
+        ("number of a database", {"url": "redis://localhost/orders"}),
+        ("socket_timeout", {"url": "redis://localhost/0?socket_timeout=soon"}),
         ("several hosts", {"url": "redis://a:1,b:2/0"}),
         ("exclude", {"cluster": True, "sentinel": "main"}),
         ("without braces", {"prefix": "{rudder}"}),
