@@ -405,7 +405,8 @@ class Run:
         self._count_the_rest()
         with _at_most(_CLOSING):
             for lane in self._lanes:
-                await lane.store.retire(lane.name)
+                with suppress(Exception):  # a store may fail in any way; what it has, it keeps
+                    await lane.store.retire(lane.name)
         await self._close_store()
         with _at_most(_CLOSING):
             for queue in waste:

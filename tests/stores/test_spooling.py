@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Unpack
@@ -53,6 +54,27 @@ def is_free(folder: Path) -> bool:
         except OSError:
             return False
     return True
+
+
+class Stubborn(MemoryStore):
+    """A store of somebody else, which fails when a lane's run is over."""
+
+    async def retire(self, lane: str) -> None:
+        """Fail."""
+        raise OSError(lane)
+
+
+async def test_a_store_that_fails_at_the_end_does_not_reach_the_host(collector: Collector) -> None:
+    """What does a user see of it? Nothing: no traceback of a task, and the next run begins."""
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, facts: complaints.append(facts))
+    analytics = client(collector, store=Stubborn())
+    for count in (1, 2):
+        await track(analytics, count).delivered(5)
+        await analytics.shutdown()
+        gc.collect()
+        assert len(collector.events) == count
+    assert not complaints
 
 
 async def spool(collector: Collector, folder: Path, count: int) -> list[str]:
