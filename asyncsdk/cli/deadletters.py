@@ -8,10 +8,12 @@ changes letters takes over what is left of processes that ended, and no other fi
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from asyncsdk.cli.letters import count, fits, line, paragraph, record, summary
 from asyncsdk.cli.places import Place
@@ -45,6 +47,8 @@ async def attend(options: LetterOptions, screen: Screen) -> int:
             return await _change(options, screen)
         found = await _read(place, wanted)
         _show(found, options, screen)
+    except BrokenPipeError:  # whoever read has seen enough
+        raise
     except (StoreError, OSError) as error:
         screen.complain(f"asyncsdk deadletters: {error}")
         return 1
@@ -84,8 +88,7 @@ def _show(found: Sequence[DeadLetter], options: LetterOptions, screen: Screen) -
 def _export(found: Sequence[DeadLetter], to: str, screen: Screen) -> None:
     """Write *found* to a file that its owner alone can read, or to stdout."""
     progress = _Progress(screen, len(found))
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    out = sys.stdout.buffer if to == "-" else os.fdopen(os.open(to, flags, 0o600), "wb")
+    out = sys.stdout.buffer if to == "-" else _private(to)
     try:
         for number, letter in enumerate(found, 1):
             out.write(record(letter))
@@ -95,6 +98,14 @@ def _export(found: Sequence[DeadLetter], to: str, screen: Screen) -> None:
         if to != "-":
             out.close()
         screen.clear()
+
+
+def _private(to: str) -> BinaryIO:
+    """Open a file for its owner alone, whoever could read what was there before."""
+    descriptor = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        Path(to).chmod(0o600)
+    return os.fdopen(descriptor, "wb")
 
 
 class _Progress:

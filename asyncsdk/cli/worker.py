@@ -57,6 +57,8 @@ async def work(options: WorkerOptions, screen: Screen, environ: Mapping[str, str
             screen.say(f"draining {options.place.masked} to {names}", tone="strong")
             screen.say(f"  {url}/healthz  {url}/metrics")
             cut_short = await worker.run()
+    except BrokenPipeError:  # whoever read has gone
+        raise
     except OSError as error:
         screen.complain(f"asyncsdk worker: cannot listen: {error.strerror or error}")
         return 1

@@ -2,12 +2,15 @@
 
 import io
 import json
+import os
 import stat
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+import anyio
 import pytest
 from msgspec import structs
 
@@ -21,7 +24,8 @@ from asyncsdk.cli.store_arguments import LetterOptions, Wanted
 from asyncsdk.collector import Collector, Fault
 from asyncsdk.seams import DeadLetter
 from tests.cli import storing
-from tests.cli.running import run_beside
+from tests.cli.running import command as command_line
+from tests.cli.running import environment, run_beside
 from tests.stores.redis.servers import DURABLE, Server, running
 from tests.stores.redis.using import WIDE
 
@@ -156,6 +160,33 @@ async def test_letters_of_a_process_that_runs_are_shown_and_left_alone(tmp_path:
 
 
 @whole_way
+@whole_way
+async def test_a_reader_that_has_seen_enough_is_no_trouble(tmp_path: Path) -> None:
+    """`deadletters list | head` ends quietly; the store is all right."""
+    place = Place(where=str(tmp_path / "spool"))
+    async with Collector(faults=[REFUSES]) as server:
+        await storing.bury(place, server, {"A": 1})
+    for doing in ("list", "export"):
+        read, write = os.pipe()
+        os.close(read)
+        line = command_line("deadletters", doing, *storing.arguments(place))
+        with os.fdopen(write, "wb") as pipe:
+            ended = await anyio.run_process(
+                line, stdout=pipe, stderr=subprocess.PIPE, check=False, env=environment()
+            )
+        assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+async def test_an_export_is_its_owners_alone_whatever_was_there_before(tmp_path: Path) -> None:
+    """Yesterday's file, which others could read, does not show them today's events."""
+    file = tmp_path / "letters.ndjson"
+    file.touch()
+    file.chmod(0o644)
+    ended = await command("export", "--store", str(tmp_path), "--to", str(file))
+    assert ended.returncode == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
 async def test_a_store_that_is_not_there_is_said() -> None:
     """Exit code 1; no folder is made, no password is shown."""
     missing = await run_beside("deadletters", "list", "--store", "no/such/folder")
