@@ -11,7 +11,7 @@ from benchmarks.environments import PEERS, version_of
 from benchmarks.machine import look
 from benchmarks.report import Report, report, text
 from benchmarks.running import LossError, Scene, two_cores
-from benchmarks.scenarios.everything import NAMES, measure
+from benchmarks.scenarios.everything import NAMES, measure, told_in_lines
 
 #: Events, rounds and seconds at a steady rate, in full and with --quick.
 FULL = (100_000, 3, 5.0)
@@ -26,9 +26,21 @@ def say(line: str) -> None:
 
 def read(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        epilog=f"scenarios, all of them unless --only says less:\n{told_in_lines()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--quick", action="store_true", help="under two minutes; fewer of all")
-    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, help="these scenarios")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=NAMES,
+        default=NAMES,
+        metavar="SCENARIO",
+        help="these scenarios; each ends by itself",
+    )
     parser.add_argument("--events", type=_count, help="calls of one run in the burst; peers less")
     parser.add_argument("--rounds", type=_count, help="how often everybody runs")
     parser.add_argument("--seconds", type=float, help="how long a run at a steady rate lasts")

@@ -9,15 +9,24 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from importlib.util import find_spec
 
 _PATIENCE = 10.0
 
 
+def is_there(package: str) -> bool:
+    """Say whether *package* can be imported; it is not loaded."""
+    try:
+        return find_spec(package) is not None
+    except ValueError:  # somebody has hidden it
+        return False
+
+
 @contextmanager
 def running_redis() -> Iterator[str]:
-    """Run a server; hand out its URL, or nothing where there is no redis-server."""
+    """Run a server; hand out its URL, or nothing where redis-server or redis-py is missing."""
     path = shutil.which("redis-server")
-    if path is None:
+    if path is None or not is_there("redis"):
         yield ""
         return
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from importlib import import_module
 
 from msgspec import Struct, structs
 
@@ -47,6 +48,13 @@ class Results(Struct, frozen=True, kw_only=True):
 
 #: The scenarios, in the order in which they are measured and told.
 NAMES = tuple(field.name for field in structs.fields(Results))
+
+
+def told_in_lines() -> str:
+    """Say what each scenario asks, by the first line of its module."""
+    words = (import_module(f"benchmarks.scenarios.{name}").__doc__ or "" for name in NAMES)
+    lines = (one.partition("\n")[0].partition(": ")[2].rstrip(".") for one in words)
+    return "\n".join(f"  {name:<9}{line}" for name, line in zip(NAMES, lines, strict=True))
 
 
 def measure(scene: Scene, names: Collection[str]) -> Results:

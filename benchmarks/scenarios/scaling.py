@@ -16,9 +16,9 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from statistics import median
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from redis import Redis
 
 from benchmarks.clients.scaling import make_client
 from benchmarks.figures import align, between, number, over
@@ -27,6 +27,9 @@ from benchmarks.machine import ROOT
 from benchmarks.redis import running_redis
 from benchmarks.running import Scene, check
 from benchmarks.sink import Sink, Way, running_sink
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 #: Producers, and after them workers.
 CROWDS = (1, 2, 4)
@@ -122,6 +125,8 @@ def measure(scene: Scene) -> Result:
 
 
 def _run_once(crowd: int, sink: Sink, scene: Scene, redis: str, round_: int) -> Run:
+    from redis import Redis  # the other scenarios do without it
+
     each = min(scene.events, _MOST) // crowd
     events, queue = each * crowd, uuid.uuid4().hex
     place = (str(sink.port), redis, queue)
@@ -237,7 +242,7 @@ _COLUMNS: Sequence[tuple[str, Callable[[Run], float], int]] = (
 def table(found: Result) -> str:
     """Write *found* as two aligned tables: what was measured, and what follows from it."""
     if not found.needs:
-        return "scaling: there is no redis-server here"
+        return "scaling: redis-server or redis-py is not here"
     names = list(dict.fromkeys(run.name for run in found.runs))
     lines = [("processes", *(title for title, _, _ in _COLUMNS), "spread of Redis µs")]
     for name in names:

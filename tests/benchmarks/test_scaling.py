@@ -1,13 +1,16 @@
 """What is made of the figures of one queue: the needs of larger ones, told in docs/scaling.md."""
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks import told
-from benchmarks.machine import Machine
+from benchmarks.machine import ROOT, Machine
 from benchmarks.report import Report
-from benchmarks.scenarios.everything import Results
+from benchmarks.scenarios.everything import NAMES, Results
 from benchmarks.scenarios.scaling import Result, Run, needs, table
 
 
@@ -34,6 +37,23 @@ def _report(result: Result) -> Report:
     return Report(
         format=2, machine=machine, events=1, rounds=1, remarks=[], goals=[], results=results
     )
+
+
+def test_benchmarks_need_no_redis_py() -> None:
+    """Nothing but the package itself, says their README; the help names what there is."""
+    code = (
+        "import sys; sys.modules['redis'] = None\n"
+        "from benchmarks.__main__ import read\n"
+        "from benchmarks.redis import running_redis\n"
+        "with running_redis() as url: assert url == ''\n"
+        "read(['--help'])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    for name in NAMES:
+        assert re.search(rf"^  {name} +\S.{{20,}}$", ended.stdout, re.MULTILINE), name
 
 
 def test_needs_are_the_measured_costs_times_the_load() -> None:
