@@ -6,11 +6,14 @@ on until everything is sent, which under load is never.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import anyio
 
 from asyncsdk.cli.places import Place
+from asyncsdk.errors import ConfigurationError
 from asyncsdk.seams import Lease, Room
 from asyncsdk.stores import RedisStore, SQLiteStore
 
@@ -64,11 +67,16 @@ class DrainedRedis(RedisStore):
 class DrainedFolder(SQLiteStore):
     """A spool folder, until its tap is closed."""
 
-    away = ""
-
     def __init__(self, place: Place) -> None:
         super().__init__(place.where, _look=_LOOK)
         self.tap = Tap()
+        self._where = Path(place.where)
+
+    @property
+    def away(self) -> str:
+        """Why it cannot be used; empty if it can."""
+        usable = self._where.is_dir() and os.access(self._where, os.R_OK | os.W_OK | os.X_OK)
+        return "" if usable else f"{self._where} is no folder that can be written"
 
     async def take(self, lane: str, room: Room) -> list[Lease]:
         """Lease the oldest batches."""
@@ -85,4 +93,8 @@ def drained(place: Place) -> Drained:
     Raises:
         ConfigurationError: It cannot be one.
     """
-    return DrainedRedis(place) if place.is_redis else DrainedFolder(place)
+    if place.is_redis:
+        return DrainedRedis(place)
+    if place.is_missing and Path(place.where).exists():
+        raise ConfigurationError(f"--store: {place.where} is no folder")
+    return DrainedFolder(place)

@@ -14,6 +14,7 @@ import pytest
 
 from asyncsdk import AsyncAnalytics, RudderStack
 from asyncsdk.cli.arguments import parse
+from asyncsdk.cli.draining import drained
 from asyncsdk.cli.places import Place
 from asyncsdk.cli.store_arguments import WorkerOptions
 from asyncsdk.cli.worker import read_destinations
@@ -266,6 +267,18 @@ async def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
         ended = await run_beside(*line, extra=storing.variables(server))
     assert ended.returncode == 1
     assert "asyncsdk worker: cannot listen" in ended.stderr
+
+
+async def test_a_folder_that_cannot_be_used_is_not_empty(tmp_path: Path) -> None:
+    """What is no folder is said at once; one that goes away later is named by /healthz."""
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(ConfigurationError, match="file is no folder"):
+        drained(Place(where=str(file)))
+    store = drained(Place(where=str(tmp_path / "spool")))
+    assert "no folder that can be written" in store.away
+    (tmp_path / "spool").mkdir()
+    assert not store.away
 
 
 async def test_web_processes_that_live_only_write_to_a_folder(tmp_path: Path) -> None:
