@@ -56,7 +56,7 @@ class DrainedRedis(RedisStore):
 
     def __init__(self, place: Place) -> None:
         super().__init__(place.where, **place.redis_options())
-        self.tap = Tap()
+        self.tap: Tap = Tap()
 
     async def take(self, lane: str, room: Room) -> list[Lease]:
         """Lease the oldest batches."""
@@ -69,7 +69,7 @@ class DrainedFolder(SQLiteStore):
 
     def __init__(self, place: Place) -> None:
         super().__init__(place.where, _look=_LOOK)
-        self.tap = Tap()
+        self.tap: Tap = Tap()
         self._where = Path(place.where)
 
     @property
