@@ -1,8 +1,9 @@
 """docs/frameworks.md: its programs run under their servers, its tables name what is there."""
 
+import logging
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from signal import SIGTERM
@@ -56,7 +57,18 @@ def test_each_host_has_a_program() -> None:
     assert tuple(PROGRAMS) == HOSTS
 
 
+@pytest.fixture
+def logs() -> Iterator[None]:
+    """Give the process its logging back: Litestar sets up a listener of its own."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
+
+
 @pytest.mark.whole_way
+@pytest.mark.usefixtures("logs")
 @pytest.mark.parametrize("host", HOSTS[:-1])
 async def test_a_program_delivers_the_event_of_a_request(host: str, collector: Collector) -> None:
     """As it stands there, but for the server's address."""
