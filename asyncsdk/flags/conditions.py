@@ -9,7 +9,6 @@ from asyncsdk.flags.calls import Call, Properties
 from asyncsdk.flags.cohorts import any_filter
 from asyncsdk.flags.filters import Filter, Test, Work
 from asyncsdk.flags.hashing import begin, digests, first_above, variant_of
-from asyncsdk.flags.operators import Found
 from asyncsdk.flags.outcomes import MISSING, SERVER, Evaluation, both
 from asyncsdk.flags.payloads import Payloads
 from asyncsdk.flags.rulebook import MOST_FILTERS, Rulebook
@@ -20,7 +19,7 @@ OUT: Final = Evaluation(value=False)
 #: Returns the value that a bucketing value gets, None for no match, OUT, or an undecided outcome.
 Decide: TypeAlias = Callable[[str, Properties, Call | None], Evaluation | None]
 #: Returns what a bucketing value that is in gets.
-Award: TypeAlias = Callable[[str], Evaluation]
+Award: TypeAlias = Callable[[str, Properties, Call | None], Evaluation]
 
 
 class Malformed(Exception):
@@ -50,7 +49,6 @@ class Prizes:
         in_order = [self._named[name] if name else self.on for name, _ in variants]
         self._in_order = (*in_order, self.on)
         self._place = variant_of([share for _, share in variants])
-        self._digest = digests(f"{key}.", "variant")
 
     def award(self, override: object) -> Award | Evaluation:
         """Return what a condition with the variant *override* gives: one thing, or by hash."""
@@ -58,8 +56,14 @@ class Prizes:
             return self._named[override]
         if len(self._in_order) == 1:
             return self.on
-        in_order, place, digest = self._in_order, self._place, self._digest
-        return lambda value: in_order[place(digest(value))]
+        in_order, place, begun = self._in_order, self._place, begin(f"{self.key}.")
+
+        def by_hash(value: str, _: Properties, __: Call | None) -> Evaluation:
+            hashing = begun()
+            hashing.update(value.encode() + b"variant")
+            return in_order[place(hashing.digest())]
+
+        return by_hash
 
 
 def compile_condition(
@@ -91,8 +95,8 @@ def compile_condition(
     # Only with early exit it matters who passed the filters and still is not in.
     out = OUT if miss is None and of_flag.get("early_exit") else miss
     last = _rolled_out(definition.get("rollout_percentage"), prizes.key, award, out)
-    test = _all_of(filters)
-    decide = last if test is None else _tested(test, last, miss)
+    tests = tuple(entry.test for entry in filters)
+    decide = _tested(tests, last, miss) if tests else last
     aggregation = of_flag.get("aggregation_group_type_index")
     own = definition.get("aggregation_group_type_index", aggregation)
     is_mixed = own != aggregation and own is not None
@@ -119,25 +123,6 @@ def _discard(entries: list[object]) -> Work[None]:
         yield 200
 
 
-def _all_of(filters: list[Filter]) -> Test | None:
-    """Join filters: one that says no decides, also if others cannot say anything."""
-    tests = tuple(entry.test for entry in filters)
-    if len(tests) <= 1:
-        return tests[0] if tests else None
-
-    def test(properties: Properties, call: Call | None) -> Found:
-        doubt: Evaluation | None = None
-        for one in tests:
-            found = one(properties, call)
-            if found is False:
-                return False
-            if found is not True:
-                doubt = both(doubt, found)
-        return True if doubt is None else doubt
-
-    return test
-
-
 def _rolled_out(
     share: object, key: str, award: Award | Evaluation, out: Evaluation | None
 ) -> Decide:
@@ -150,12 +135,18 @@ def _rolled_out(
     return _everyone(award) if limit is None else _some(key, limit, award, out)
 
 
-def _tested(test: Test, last: Decide, miss: Evaluation | None) -> Decide:
+def _tested(tests: tuple[Test, ...], last: Decide, miss: Evaluation | None) -> Decide:
+    """Ask filters first: one that says no decides, also if others cannot say anything."""
+
     def decide(value: str, properties: Properties, call: Call | None) -> Evaluation | None:
-        found = test(properties, call)
-        if found is True:
-            return last(value, properties, call)
-        return miss if found is False else found
+        doubt: Evaluation | None = None
+        for test in tests:
+            found = test(properties, call)
+            if found is False:
+                return miss
+            if found is not True:
+                doubt = both(doubt, found)
+        return last(value, properties, call) if doubt is None else doubt
 
     return decide
 
@@ -163,13 +154,13 @@ def _tested(test: Test, last: Decide, miss: Evaluation | None) -> Decide:
 def _everyone(award: Award | Evaluation) -> Decide:
     if isinstance(award, Evaluation):
         return lambda _, __, ___: award
-    return lambda value, _, __: award(value)
+    return award
 
 
 def _some(key: str, limit: bytes, award: Award | Evaluation, out: Evaluation | None) -> Decide:
     if not isinstance(award, Evaluation):
         digest = digests(f"{key}.")
-        return lambda value, _, __: out if digest(value) >= limit else award(value)
+        return lambda value, *call: out if digest(value) >= limit else award(value, *call)
     begun = begin(f"{key}.")
 
     # The most frequent of all: as few calls as can be.

@@ -39,7 +39,8 @@ class Flag:
 
     __slots__ = (
         "__weakref__", "_book", "_compiled", "_source", "active", "direct", "enter", "has_experiment",
-        "id", "key", "version",
+        "id",
+        "is_blind", "key", "version",
     )  # fmt: skip
 
     def __init__(
@@ -56,6 +57,7 @@ class Flag:
         experiment = definition.get("has_experiment")
         self.has_experiment: bool | None = experiment if isinstance(experiment, bool) else None
         self.direct: Direct | None = None
+        self.is_blind: bool = False  # it looks at nobody's properties
         self.enter: Enter | None = None
         self._source: str | dict[str, object] = source
         # Weak, so that nothing goes in a circle: who drops definitions has their memory back.
@@ -99,6 +101,7 @@ class Flag:
         self._source = ""
         self._compiled = compiled
         self.direct = compiled.decide if compiled.is_direct else None
+        self.is_blind = compiled.is_blind
         self.enter = _ENTRANCES[compiled.for_whom](compiled)
 
     def as_dependency(self, properties: Properties, call: Call) -> Evaluation:

@@ -68,11 +68,14 @@ class Flags(Answers):
             and distinct_id
         ):
             try:
-                direct = definitions.flags[key].direct
+                flag = definitions.flags[key]
+                direct = flag.direct
                 if direct is not None:
                     facts = (
                         {"distinct_id": distinct_id}
                         if person_properties is None
+                        else person_properties
+                        if flag.is_blind and type(person_properties) is dict
                         else {"distinct_id": distinct_id, **person_properties}
                     )
                     value = direct(distinct_id, facts, None).value

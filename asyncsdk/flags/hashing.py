@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from functools import partial
 from hashlib import sha1
 from typing import Protocol, TypeAlias
 
@@ -40,23 +41,13 @@ def begin(prefix: str) -> Callable[[], Hashing]:
 Digest: TypeAlias = Callable[[str], bytes]
 
 
-def digests(prefix: str, suffix: str = "") -> Digest:
-    """Return a function from a bucketing value to its digest between *prefix* and *suffix*."""
+def digests(prefix: str) -> Digest:
+    """Return a function from a bucketing value to its digest after *prefix*."""
     begun = begin(prefix)
-    after = suffix.encode()
-
-    if not after:
-
-        def digest_to_the_end(value: str) -> bytes:
-            hashing = begun()
-            hashing.update(value.encode())
-            return hashing.digest()
-
-        return digest_to_the_end
 
     def digest(value: str) -> bytes:
         hashing = begun()
-        hashing.update(value.encode() + after)
+        hashing.update(value.encode())
         return hashing.digest()
 
     return digest
@@ -94,11 +85,7 @@ def variant_of(percentages: Sequence[float]) -> Callable[[bytes], int]:
         return _searched(bounds)
     # All digests are below b"\xff" * 21.
     limits = [first_not_below(bound) or b"\xff" * 21 for bound in bounds]
-
-    def place(digest: bytes) -> int:
-        return bisect_right(limits, digest)
-
-    return place
+    return partial(bisect_right, limits)
 
 
 def _searched(bounds: list[float]) -> Callable[[bytes], int]:

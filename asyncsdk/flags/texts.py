@@ -12,7 +12,7 @@ _UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _FOLDING = str.maketrans(_UPPER, _UPPER.lower())
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 #: Integers below are the same as doubles.
-_EXACT = 1 << 53
+EXACT = 1 << 53
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -99,7 +99,7 @@ def is_boolean_like(value: object) -> bool:
 
 def number_of(value: object) -> float | None:
     """Return the finite number that *value* is or writes out, or None; never a boolean."""
-    if type(value) is int and -_EXACT < value < _EXACT:
+    if type(value) is int and -EXACT < value < EXACT:
         return value
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         return None
