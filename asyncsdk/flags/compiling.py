@@ -24,7 +24,7 @@ class Compiled(NamedTuple):
         weight: Filters that an evaluation may look at.
         unresolved: Why it can never be decided here.
         is_direct: It looks at nothing but the distinct id and person properties.
-        is_blind: It looks at nobody's properties.
+        reads_id: It may look at the person property `distinct_id`.
         is_mixed: Some of its conditions are for groups, others are not.
     """
 
@@ -35,7 +35,7 @@ class Compiled(NamedTuple):
     weight: int = 1
     unresolved: Reason | None = None
     is_direct: bool = True
-    is_blind: bool = False
+    reads_id: bool = True
     is_mixed: bool = False
     payloads: Payloads = NO_PAYLOADS
 
@@ -93,8 +93,7 @@ def _described(
         group_name=name if isinstance(name, str) and name else None,
         weight=1 if is_heavy else weight,
         unresolved="unsupported_definition" if unsupported or is_heavy else None,
-        is_blind=not any(condition.weight > 1 for condition in conditions)
-        and filters.get("feature_enrollment") is not True,
+        reads_id=any(condition.reads_id for condition in conditions),
         is_direct=compiled.for_whom == "person"
         and not any(condition.needs_call for condition in conditions),
         is_mixed=any(condition.is_mixed for condition in conditions),

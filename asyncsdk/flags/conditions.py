@@ -34,6 +34,7 @@ class Condition(NamedTuple):
     unsupported: bool
     needs_call: bool
     is_mixed: bool
+    reads_id: bool
 
 
 class Prizes:
@@ -106,6 +107,7 @@ def compile_condition(
         any(entry.unsupported for entry in filters),
         is_mixed or any(entry.needs_call for entry in filters),
         is_mixed,
+        any(entry.reads_id for entry in filters),
     )
 
 

@@ -28,6 +28,7 @@ class Filter(NamedTuple):
         unsupported: It can never be decided here.
         stops: It may find that the server must be asked, whatever the others say.
         needs_call: It looks at more than the properties.
+        reads_id: It may look at the property `distinct_id`, which is added for it.
     """
 
     test: Test
@@ -35,6 +36,7 @@ class Filter(NamedTuple):
     unsupported: bool = False
     stops: bool = False
     needs_call: bool = False
+    reads_id: bool = True
 
 
 def property_filter(definition: dict[str, object], *, version: object) -> Work[Filter]:
@@ -56,7 +58,7 @@ def property_filter(definition: dict[str, object], *, version: object) -> Work[F
         return Filter(_null_is_no(key) if name in NULL_IS_NO else _never, unsupported=True)
     if name.startswith("is_date_"):
         return Filter(_on_date(key, check, moment(value)), needs_call=True)
-    return Filter(_on(key, check))
+    return Filter(_on(key, check), reads_id=key == "distinct_id")
 
 
 def _never(_: Properties, __: Call | None) -> Found:

@@ -38,9 +38,18 @@ class Flag:
     """
 
     __slots__ = (
-        "__weakref__", "_book", "_compiled", "_source", "active", "direct", "enter", "has_experiment",
+        "__weakref__",
+        "_book",
+        "_compiled",
+        "_source",
+        "active",
+        "direct",
+        "enter",
+        "has_experiment",
         "id",
-        "is_blind", "key", "version",
+        "key",
+        "reads_id",
+        "version",
     )  # fmt: skip
 
     def __init__(
@@ -57,7 +66,7 @@ class Flag:
         experiment = definition.get("has_experiment")
         self.has_experiment: bool | None = experiment if isinstance(experiment, bool) else None
         self.direct: Direct | None = None
-        self.is_blind: bool = False  # it looks at nobody's properties
+        self.reads_id: bool = True  # it may look at the person property `distinct_id`
         self.enter: Enter | None = None
         self._source: str | dict[str, object] = source
         # Weak, so that nothing goes in a circle: who drops definitions has their memory back.
@@ -101,7 +110,7 @@ class Flag:
         self._source = ""
         self._compiled = compiled
         self.direct = compiled.decide if compiled.is_direct else None
-        self.is_blind = compiled.is_blind
+        self.reads_id = compiled.reads_id
         self.enter = _ENTRANCES[compiled.for_whom](compiled)
 
     def as_dependency(self, properties: Properties, call: Call) -> Evaluation:

@@ -75,7 +75,7 @@ class Flags(Answers):
                         {"distinct_id": distinct_id}
                         if person_properties is None
                         else person_properties
-                        if flag.is_blind and type(person_properties) is dict
+                        if not flag.reads_id and type(person_properties) is dict
                         else {"distinct_id": distinct_id, **person_properties}
                     )
                     value = direct(distinct_id, facts, None).value
