@@ -165,3 +165,38 @@ def test_a_thousand_flags_for_ten_thousand_persons_keep_nothing() -> None:
     finally:
         tracemalloc.stop()
     assert after - before < 20_000
+
+
+def test_a_dependency_that_needed_the_server_is_decided_anew() -> None:
+    """What was asked in vain on the way is passed over the second time, as the vendor's SDK does.
+
+    "three" needs the server while "five" is new to it; later "five" is known to be undecided, so that
+    "four" is looked at, and says no: "three" is off, "two" is on, and "one" with it.
+    """
+    four = depends("four", value=False, chain=["five", "four"])
+    cohort = {"key": "id", "type": "cohort", "value": 3, "operator": "exact"}
+    one = flag("one", missing("age"), depends("two", value=True, chain=["two"]))
+    second = {"properties": [depends("two", value=True, chain=["five", "two"])]}
+    one["filters"]["groups"].append(second)
+    known = definitions(
+        one,
+        flag("two", depends("three", value=False, chain=["three"])),
+        flag("three", cohort, four),
+        flag("four"),
+        flag("five", missing("born")),
+    )
+    assert evaluate(known, "one", "user-1").value is True
+    assert evaluate(known, "two", "user-1").stops_at_server
+
+
+def missing(key: str) -> dict[str, Any]:
+    """Return a filter on a property that nobody has."""
+    return {"key": key, "operator": "exact", "value": "x", "type": "person"}
+
+
+def depends(key: str, *, value: bool, chain: list[str]) -> dict[str, Any]:
+    """Return a filter on what the flag *key* evaluates to."""
+    operator = "flag_evaluates_to"
+    return {
+        "key": key, "type": "flag", "operator": operator, "value": value, "dependency_chain": chain,
+    }  # fmt: skip

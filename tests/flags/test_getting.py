@@ -1,13 +1,14 @@
 """What an application asks about flags, and what it gets."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import pytest
 
-from asyncsdk import AsyncAnalytics, ConfigurationError, RudderStack, ValidationError
+from asyncsdk import AsyncAnalytics, ConfigurationError, PostHog, RudderStack, ValidationError
 from tests.client.street import NOWHERE, adds_up
 from tests.flags.answering import (
     Server,
@@ -326,3 +327,24 @@ async def test_a_full_queue_does_not_reach_whoever_asks(server: Server) -> None:
     assert await client.flags.get("there", "u") is True
     assert client.statistics().flag_failures == 1
     await client.shutdown(1)
+
+
+@pytest.mark.parametrize("in_cohort", [False, True])
+async def test_a_flag_may_look_at_the_id_itself(*, in_cohort: bool) -> None:
+    """The id counts as a property beside those that are given, unless it is among these."""
+    mine = {"key": "distinct_id", "operator": "exact", "value": "u-1", "type": "person"}
+    cohort = {"key": "id", "type": "cohort", "value": 1, "operator": "in"}
+    groups = [{"properties": [cohort if in_cohort else mine]}]
+    known = {
+        "flags": [{"key": "mine", "active": True, "filters": {"groups": groups}}],
+        "cohorts": {"1": {"type": "AND", "values": [mine]}},
+    }
+    destination = PostHog(
+        "phc_key", host="http://127.0.0.1:9", flag_definitions=json.dumps(known).encode()
+    )
+    flags = AsyncAnalytics(destination, enabled=False).flags
+    plan: dict[str, Any] = {"plan": "pro"}
+    for given, expected in ((None, True), (plan, True), ({**plan, "distinct_id": "u-2"}, False)):
+        found = await flags.get("mine", "u-1", person_properties=given, send_events=False)
+        assert found is expected
+    assert plan == {"plan": "pro"}
