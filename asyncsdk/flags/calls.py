@@ -27,6 +27,7 @@ class Call:
     """The context of one evaluation, shared with the flags that the flag depends on.
 
     Attributes:
+        subject: Whose flags, as UTF-8.
         known: What was found out of the flags that this one depends on. None means that there is no
             definition, which is noticed once: after that only the referenced flag counts.
         settled: What holds for all flags of the call: nothing about it was in doubt.
@@ -40,13 +41,13 @@ class Call:
 
     def __init__(
         self,
-        subject: str,
+        subject: bytes,
         device_id: str | None,
         groups: Groups,
         group_properties: Mapping[str, Properties],
         now: datetime | None,
     ) -> None:
-        self.subject: str = subject
+        self.subject: bytes = subject
         self.device_id: str | None = device_id
         self.groups: Groups = groups
         self.group_properties: Mapping[str, Properties] = group_properties
@@ -79,7 +80,7 @@ class Call:
             self._nested = nested
         return nested
 
-    def of(self, subject: str) -> Call:
+    def of(self, subject: bytes) -> Call:
         """Return the same call for another *subject*, with nothing found out of it."""
         return Call(subject, self.device_id, self.groups, self.group_properties, self._now)
 

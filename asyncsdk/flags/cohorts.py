@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from asyncsdk.flags.calls import Call, Properties
 from asyncsdk.flags.dependencies import dependency_filter
-from asyncsdk.flags.filters import Filter, Test, Work, property_filter
-from asyncsdk.flags.operators import Found
+from asyncsdk.flags.filters import Filter, Work, property_filter
+from asyncsdk.flags.operators import Found, Test
 from asyncsdk.flags.outcomes import SERVER, UNSUPPORTED, Evaluation, stronger
 from asyncsdk.flags.rulebook import DEEPEST, Rulebook
 

@@ -7,8 +7,9 @@ from typing import Final, NamedTuple, TypeAlias
 
 from asyncsdk.flags.calls import Call, Properties
 from asyncsdk.flags.cohorts import any_filter
-from asyncsdk.flags.filters import Filter, Test, Work
+from asyncsdk.flags.filters import Filter, Work
 from asyncsdk.flags.hashing import begin, digests, first_above, variant_of
+from asyncsdk.flags.operators import Test
 from asyncsdk.flags.outcomes import MISSING, SERVER, Evaluation, both
 from asyncsdk.flags.payloads import Payloads
 from asyncsdk.flags.rulebook import MOST_FILTERS, Rulebook
@@ -16,10 +17,10 @@ from asyncsdk.flags.rulebook import MOST_FILTERS, Rulebook
 #: All filters said yes, but the person is not in the rollout.
 OUT: Final = Evaluation(value=False)
 
-#: Returns the value that a bucketing value gets, None for no match, OUT, or an undecided outcome.
-Decide: TypeAlias = Callable[[str, Properties, Call | None], Evaluation | None]
+#: Returns what a bucketing value gets: a value, None for no match, OUT, or an undecided outcome.
+Decide: TypeAlias = Callable[[bytes, Properties, Call | None], Evaluation | None]
 #: Returns what a bucketing value that is in gets.
-Award: TypeAlias = Callable[[str, Properties, Call | None], Evaluation]
+Award: TypeAlias = Callable[[bytes, Properties, Call | None], Evaluation]
 
 
 class Malformed(Exception):
@@ -59,9 +60,9 @@ class Prizes:
             return self.on
         in_order, place, begun = self._in_order, self._place, begin(f"{self.key}.")
 
-        def by_hash(value: str, _: Properties, __: Call | None) -> Evaluation:
+        def by_hash(value: bytes, _: Properties, __: Call | None) -> Evaluation:
             hashing = begun()
-            hashing.update(value.encode() + b"variant")
+            hashing.update(value + b"variant")
             return in_order[place(hashing.digest())]
 
         return by_hash
@@ -140,14 +141,15 @@ def _rolled_out(
 def _tested(tests: tuple[Test, ...], last: Decide, miss: Evaluation | None) -> Decide:
     """Ask filters first: one that says no decides, also if others cannot say anything."""
 
-    def decide(value: str, properties: Properties, call: Call | None) -> Evaluation | None:
+    def decide(value: bytes, properties: Properties, call: Call | None) -> Evaluation | None:
         doubt: Evaluation | None = None
         for test in tests:
             found = test(properties, call)
+            if found is True:
+                continue
             if found is False:
                 return miss
-            if found is not True:
-                doubt = both(doubt, found)
+            doubt = both(doubt, found)
         return last(value, properties, call) if doubt is None else doubt
 
     return decide
@@ -166,27 +168,27 @@ def _some(key: str, limit: bytes, award: Award | Evaluation, out: Evaluation | N
     begun = begin(f"{key}.")
 
     # The most frequent of all: as few calls as can be.
-    def decide(value: str, _: Properties, __: Call | None) -> Evaluation | None:
+    def decide(value: bytes, _: Properties, __: Call | None) -> Evaluation | None:
         hashing = begun()
-        hashing.update(value.encode())
+        hashing.update(value)
         return out if hashing.digest() >= limit else award
 
     return decide
 
 
-def _unreadable(_: str, __: Properties, ___: Call | None) -> Evaluation | None:
+def _unreadable(_: bytes, __: Properties, ___: Call | None) -> Evaluation | None:
     return SERVER
 
 
 def _for_group(name: object, decide: Decide) -> Decide:
     """Decide for the group of type *name* that the call brings, if it brings one."""
 
-    def decide_for_group(_: str, __: Properties, call: Call | None) -> Evaluation | None:
+    def decide_for_group(_: bytes, __: Properties, call: Call | None) -> Evaluation | None:
         if call is None or not isinstance(name, str) or not name or name not in call.groups:
             return None
         properties = call.group_properties.get(name)
         if properties is None:
             return MISSING
-        return decide(str(call.groups[name]), properties, call)
+        return decide(str(call.groups[name]).encode(), properties, call)
 
     return decide_for_group

@@ -32,7 +32,7 @@ def _the_only(condition: Condition, off: Evaluation, at_server: Evaluation | Non
         # It knows itself what others get.
         return cast("Decision", only)
 
-    def decide(value: str, properties: Properties, call: Call | None) -> Evaluation:
+    def decide(value: bytes, properties: Properties, call: Call | None) -> Evaluation:
         found = only(value, properties, call)
         if found is None or found is OUT:
             return off
@@ -46,7 +46,7 @@ def _the_first(
 ) -> Decision:
     decisions = tuple(condition.decide for condition in conditions)
 
-    def decide(value: str, properties: Properties, call: Call | None) -> Evaluation:
+    def decide(value: bytes, properties: Properties, call: Call | None) -> Evaluation:
         doubt: Evaluation | None = None
         for one in decisions:
             found = one(value, properties, call)
@@ -69,7 +69,9 @@ def unless_held_out(held: Evaluation, limit: bytes, decide: Decision) -> Decisio
     # A hyphen and no key: the same people are held out of all flags.
     digest = digests("holdout-")
 
-    def decide_unless_held_out(value: str, properties: Properties, call: Call | None) -> Evaluation:
+    def decide_unless_held_out(
+        value: bytes, properties: Properties, call: Call | None
+    ) -> Evaluation:
         return held if digest(value) < limit else decide(value, properties, call)
 
     return decide_unless_held_out
@@ -79,7 +81,7 @@ def by_enrollment(key: str, on: Evaluation, off: Evaluation) -> Decision:
     """Decide by whether the person enrolled; conditions are not looked at."""
     name = f"$feature_enrollment/{key}"
 
-    def decide(_: str, properties: Properties, __: Call | None) -> Evaluation:
+    def decide(_: bytes, properties: Properties, __: Call | None) -> Evaluation:
         if name not in properties:
             return MISSING
         enrolled = properties[name]

@@ -82,13 +82,27 @@ class Definitions:
         What is found out about flags that others depend on is found out once.
         """
         properties = person_properties or NOTHING
-        subject = distinct_id if type(distinct_id) is str else str(distinct_id)
-        call = Call(subject, device_id, groups or NOTHING, group_properties or NO_GROUPS, now)
         flags = self.flags
-        for key in tuple(flags) if keys is None else keys:
-            flag = flags.get(key)
-            if flag is not None:
-                yield key, _evaluated(flag, subject, properties, call)
+        wanted = [key for key in (flags if keys is None else keys) if key in flags]
+        try:
+            subject = str(distinct_id).encode()
+        except UnicodeError:  # nobody's id: it cannot be sent either
+            yield from ((key, MISSING) for key in wanted)
+            return
+        call = Call(subject, device_id, groups or NOTHING, group_properties or NO_GROUPS, now)
+        for key in wanted:
+            flag = flags[key]
+            direct = flag.direct
+            try:
+                if direct is not None:
+                    found = direct(subject, properties, None)
+                else:
+                    found = flag.evaluate(
+                        properties, call.again() if flag.is_shareable else call.of(subject)
+                    )
+            except _UNUSABLE:
+                found = MISSING
+            yield key, found
 
     def all(
         self,
@@ -167,25 +181,12 @@ def evaluate(
     flag = definitions.flags.get(key)
     if flag is None:
         return UNSUPPORTED
-    if type(distinct_id) is not str:
-        distinct_id = str(distinct_id)
     try:
+        subject = (distinct_id if type(distinct_id) is str else str(distinct_id)).encode()
         direct = flag.direct
         if direct is not None:
-            return direct(distinct_id, person_properties or NOTHING, None)
-        call = Call(distinct_id, device_id, groups or NOTHING, group_properties or NO_GROUPS, now)
-        return flag.evaluate(distinct_id, person_properties or NOTHING, call)
-    except _UNUSABLE:
-        return MISSING
-
-
-def _evaluated(flag: Flag, subject: str, properties: Properties, call: Call) -> Evaluation:
-    try:
-        direct = flag.direct
-        if direct is not None:
-            return direct(subject, properties, None)
-        if not flag.is_shareable:
-            return flag.evaluate(subject, properties, call.of(subject))
-        return flag.evaluate(subject, properties, call.again())
+            return direct(subject, person_properties or NOTHING, None)
+        call = Call(subject, device_id, groups or NOTHING, group_properties or NO_GROUPS, now)
+        return flag.evaluate(person_properties or NOTHING, call)
     except _UNUSABLE:
         return MISSING

@@ -17,10 +17,10 @@ from asyncsdk.flags.filters import Work
 from asyncsdk.flags.outcomes import MISSING, UNSUPPORTED, Evaluation, Reason
 from asyncsdk.flags.rulebook import Rulebook
 
-#: Decides for a distinct id and person properties, in the context of a call.
-Enter: TypeAlias = Callable[[str, Properties, Call], Evaluation]
+#: Decides for a distinct id, as UTF-8, and person properties, in the context of a call.
+Enter: TypeAlias = Callable[[bytes, Properties, Call], Evaluation]
 #: The same where the id and the properties are all that is looked at.
-Direct: TypeAlias = Callable[[str, Properties, None], Evaluation]
+Direct: TypeAlias = Callable[[bytes, Properties, None], Evaluation]
 
 
 class Flag:
@@ -120,10 +120,10 @@ class Flag:
             return _for_devices(compiled)(call.subject, properties, call)
         return compiled.decide(call.subject, properties, call)
 
-    def evaluate(self, distinct_id: str, properties: Properties, call: Call) -> Evaluation:
-        """Decide for a person in the context of *call*."""
+    def evaluate(self, properties: Properties, call: Call) -> Evaluation:
+        """Decide for the person of *call*."""
         enter = self.enter or _ENTRANCES[self.compiled.for_whom](self.compiled)
-        return enter(distinct_id, properties, call)
+        return enter(call.subject, properties, call)
 
 
 def _for_persons(compiled: Compiled) -> Enter:
@@ -134,8 +134,9 @@ def _for_devices(compiled: Compiled) -> Enter:
     decide = compiled.decide
     without = MISSING if compiled.unresolved is None else UNSUPPORTED
 
-    def enter(_: str, properties: Properties, call: Call) -> Evaluation:
-        return decide(str(call.device_id), properties, call) if call.device_id else without
+    def enter(_: bytes, properties: Properties, call: Call) -> Evaluation:
+        device = call.device_id
+        return decide(str(device).encode(), properties, call) if device else without
 
     return enter
 
@@ -143,7 +144,7 @@ def _for_devices(compiled: Compiled) -> Enter:
 def _for_groups(compiled: Compiled) -> Enter:
     decide, name, off = compiled.decide, compiled.group_name, compiled.off
 
-    def enter(_: str, __: Properties, call: Call) -> Evaluation:
+    def enter(_: bytes, __: Properties, call: Call) -> Evaluation:
         if name is None:
             return UNSUPPORTED
         if name not in call.groups:
@@ -151,7 +152,7 @@ def _for_groups(compiled: Compiled) -> Enter:
         properties = call.group_properties.get(name)
         if properties is None:
             return MISSING
-        subject = str(call.groups[name])
+        subject = str(call.groups[name]).encode()
         return decide(subject, properties, call.of(subject))
 
     return enter

@@ -78,7 +78,7 @@ class Flags(Answers):
                         if not flag.reads_id and type(person_properties) is dict
                         else {"distinct_id": distinct_id, **person_properties}
                     )
-                    value = direct(distinct_id, facts, None).value
+                    value = direct(distinct_id.encode(), facts, None).value
                     if value is not None and (
                         not send_events or self._called.knows(distinct_id, (key, value))
                     ):

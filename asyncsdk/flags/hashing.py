@@ -37,17 +37,17 @@ def begin(prefix: str) -> Callable[[], Hashing]:
     return sha1(prefix.encode(), usedforsecurity=False).copy
 
 
-#: From a bucketing value to its digest.
-Digest: TypeAlias = Callable[[str], bytes]
+#: From a bucketing value, as UTF-8, to its digest.
+Digest: TypeAlias = Callable[[bytes], bytes]
 
 
 def digests(prefix: str) -> Digest:
     """Return a function from a bucketing value to its digest after *prefix*."""
     begun = begin(prefix)
 
-    def digest(value: str) -> bytes:
+    def digest(value: bytes) -> bytes:
         hashing = begun()
-        hashing.update(value.encode())
+        hashing.update(value)
         return hashing.digest()
 
     return digest

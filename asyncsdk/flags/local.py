@@ -92,16 +92,21 @@ class Decisions:
     def _decide(self, flags: Sequence[Flag]) -> list[str]:
         """Decide those that look at a person's properties alone; return the keys of the others."""
         found, others = self.found, []
-        person, facts = self._question.distinct_id, facts_of(self._question)
+        facts = facts_of(self._question)
+        try:
+            person = self._question.distinct_id.encode()
+        except UnicodeError:  # half a character; `_each` has the words for it
+            return [flag.key for flag in flags]
         for flag in flags:
             direct = flag.direct
+            if direct is None:
+                others.append(flag.key)
+                continue
             try:
-                one = None if direct is None else direct(person, facts, None)
+                one = direct(person, facts, None)
             except Exception:  # noqa: BLE001 - as above
                 one = MISSING
-            if one is None:
-                others.append(flag.key)
-            elif one.value is None:
+            if one.value is None:
                 self.unresolved[flag.key] = one.reason or "unsupported_definition"
             else:
                 found[flag.key] = one

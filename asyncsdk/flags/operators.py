@@ -1,17 +1,18 @@
 """What a property's value must be: one function for each operator and value of a filter.
 
-A factory gets the filter's value and returns a check, or None if the operator cannot use that
-value. A check gets the value of a property that was given (null counts as given).
+A factory gets the filter's key and value and returns a test of properties, or None if the operator
+cannot use that value. Null counts as given. The usual values are looked at in the test itself:
+each function that is called less is a tenth of what a filter costs.
 """
 
 from __future__ import annotations
 
 import operator as comparing
 from collections.abc import Callable, Generator
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from asyncsdk.flags import dates, semver
-from asyncsdk.flags.calls import Call
+from asyncsdk.flags.calls import Call, Properties
 from asyncsdk.flags.outcomes import MISSING, UNSUPPORTED, Evaluation
 from asyncsdk.flags.regexes import Answer, search_for
 from asyncsdk.flags.texts import (
@@ -26,16 +27,32 @@ from asyncsdk.flags.texts import (
 
 #: What a filter says: yes, no, or why it cannot be said.
 Found: TypeAlias = bool | Evaluation
-Check: TypeAlias = Callable[[object, Call | None], Found]
-Factory: TypeAlias = Callable[[object], Check | None]
+Test: TypeAlias = Callable[[Properties, Call | None], Found]
+Factory: TypeAlias = Callable[[str, object], Test | None]
+
+#: In the place of a property that was not given; it has no text, and is no number.
+ABSENT: Final = object()
+
+#: What one value of a property is worth; of those that are given.
+_Check: TypeAlias = Callable[[object, Call | None], Found]
 
 
-def equality(value: object, *, wanted: bool, version: object) -> Generator[int, None, Check | None]:
+def _given(key: str, check: _Check) -> Test:
+    def test(properties: Properties, call: Call | None) -> Found:
+        value = properties.get(key, ABSENT)
+        return MISSING if value is ABSENT else check(value, call)
+
+    return test
+
+
+def equality(
+    key: str, value: object, *, wanted: bool, version: object
+) -> Generator[int, None, Test | None]:
     """Compile `exact` (*wanted*) or `is_not`; long lists in pieces."""
     if value == []:
-        return _truth(expected=True, wanted=wanted)
+        return _truth(key, expected=True, wanted=wanted)
     if version != 2 and is_boolean_like(value):
-        return _truth(expected=is_truthy(value), wanted=wanted)
+        return _truth(key, expected=is_truthy(value), wanted=wanted)
     texts: set[str] = set()
     for at, candidate in enumerate(value if isinstance(value, list) else [value]):
         if at % 500 == 499:
@@ -44,10 +61,10 @@ def equality(value: object, *, wanted: bool, version: object) -> Generator[int, 
             texts.add(text_form(candidate).lower())
         except NoText:
             return None
-    return _one_of(texts, wanted=wanted)
+    return _one_of(key, texts, wanted=wanted)
 
 
-def _truth(*, expected: bool, wanted: bool) -> Check:
+def _truth(key: str, *, expected: bool, wanted: bool) -> Test:
     def check(value: object, _: Call | None) -> Found:
         try:
             text_form(value)
@@ -55,11 +72,12 @@ def _truth(*, expected: bool, wanted: bool) -> Check:
             return MISSING
         return (is_truthy(value) is expected) is wanted
 
-    return check
+    return _given(key, check)
 
 
-def _one_of(texts: set[str], *, wanted: bool) -> Check:
-    def check(value: object, _: Call | None) -> Found:
+def _one_of(key: str, texts: set[str], *, wanted: bool) -> Test:
+    def test(properties: Properties, _: Call | None) -> Found:
+        value = properties.get(key, ABSENT)
         if type(value) is str:
             return (value.lower() in texts) is wanted
         try:
@@ -67,10 +85,10 @@ def _one_of(texts: set[str], *, wanted: bool) -> Check:
         except NoText:
             return MISSING
 
-    return check
+    return test
 
 
-def pattern(value: object, *, wanted: bool) -> Check | None:
+def pattern(key: str, value: object, *, wanted: bool) -> Test | None:
     """Compile `regex` (*wanted*) or `not_regex`."""
     search = search_for(value if isinstance(value, str) else str(value))
     if search is None:
@@ -88,48 +106,52 @@ def pattern(value: object, *, wanted: bool) -> Check | None:
         except NoText:
             return MISSING
 
-    return check
+    return _given(key, check)
 
 
 def _text(compare: Callable[[str, str], bool], *, wanted: bool) -> Factory:
-    def compiled(filter_value: object) -> Check | None:
+    def compiled(key: str, filter_value: object) -> Test | None:
         try:
             part = folded(text_form(filter_value))
         except NoText:
             return None
 
-        def check(value: object, _: Call | None) -> Found:
-            if type(value) is str and value.isascii():  # the usual one, in fewer calls
+        def test(properties: Properties, _: Call | None) -> Found:
+            value = properties.get(key, ABSENT)
+            if type(value) is str and value.isascii():
                 return compare(value.lower(), part) is wanted
             try:
                 return compare(folded(text_form(value)), part) is wanted
             except NoText:
                 return MISSING
 
-        return check
+        return test
 
     return compiled
 
 
 def _number(compare: Callable[[float, float], bool]) -> Factory:
-    def compiled(filter_value: object) -> Check | None:
+    def compiled(key: str, filter_value: object) -> Test | None:
         limit = number_of(filter_value)
         if limit is None:
             return None
 
-        def check(value: object, _: Call | None) -> Found:
-            if type(value) is int and -EXACT < value < EXACT:  # the usual one, in fewer calls
+        def test(properties: Properties, _: Call | None) -> Found:
+            value = properties.get(key, ABSENT)
+            if type(value) is int and -EXACT < value < EXACT:
                 return compare(value, limit)
+            if value is ABSENT:
+                return MISSING
             number = number_of(value)
             return number is not None and compare(number, limit)
 
-        return check
+        return test
 
     return compiled
 
 
 def _date(sign: int) -> Factory:
-    def compiled(filter_value: object) -> Check | None:
+    def compiled(key: str, filter_value: object) -> Test | None:
         meant = dates.moment(filter_value)
         if meant is None:
             return None
@@ -145,13 +167,13 @@ def _date(sign: int) -> Factory:
             moment = dates.given(value, now)
             return MISSING if moment is None else dates.order(moment, limit) == sign
 
-        return check
+        return _given(key, check)
 
     return compiled
 
 
 def _version(compare: Callable[[semver.Version, semver.Version], bool]) -> Factory:
-    def compiled(filter_value: object) -> Check | None:
+    def compiled(key: str, filter_value: object) -> Test | None:
         limit = semver.parse(filter_value)
         if limit is None:
             return None
@@ -162,13 +184,13 @@ def _version(compare: Callable[[semver.Version, semver.Version], bool]) -> Facto
             version = semver.parse(value)
             return MISSING if version is None else compare(version, limit)
 
-        return check
+        return _given(key, check)
 
     return compiled
 
 
 def _version_range(read: Callable[[object], semver.Range | None]) -> Factory:
-    def compiled(filter_value: object) -> Check | None:
+    def compiled(key: str, filter_value: object) -> Test | None:
         limits = read(filter_value)
         if limits is None:
             return None
@@ -180,27 +202,23 @@ def _version_range(read: Callable[[object], semver.Range | None]) -> Factory:
             version = semver.parse(value)
             return MISSING if version is None else low <= version < high
 
-        return check
+        return _given(key, check)
 
     return compiled
 
 
-def _is_given(_: object) -> Check | None:
-    return lambda _, __: True
+def _is_given(key: str, _: object) -> Test | None:
+    return lambda properties, _: True if key in properties else MISSING
 
 
-def _is_not_given(_: object) -> Check | None:
-    # Absence proves nothing, and this is only asked of what is there.
-    return lambda _, __: False
+def _is_not_given(key: str, _: object) -> Test | None:
+    # Absence proves nothing: of what is not here, the server may know more.
+    return lambda properties, _: False if key in properties else MISSING
 
 
-def _own_factory(_: object) -> Check | None:
+def _own_factory(_: str, __: object) -> Test | None:
     """Stand in for operators whose factory needs more than the filter's value."""
     return None
-
-
-def _contains(text: str, part: str) -> bool:
-    return part in text
 
 
 OPERATORS: dict[str, Factory] = {
@@ -210,8 +228,8 @@ OPERATORS: dict[str, Factory] = {
     "not_regex": _own_factory,
     "is_set": _is_given,
     "is_not_set": _is_not_given,
-    "icontains": _text(_contains, wanted=True),
-    "not_icontains": _text(_contains, wanted=False),
+    "icontains": _text(comparing.contains, wanted=True),
+    "not_icontains": _text(comparing.contains, wanted=False),
     "starts_with": _text(str.startswith, wanted=True),
     "not_starts_with": _text(str.startswith, wanted=False),
     "ends_with": _text(str.endswith, wanted=True),

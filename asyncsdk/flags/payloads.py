@@ -12,8 +12,8 @@ import msgspec
 from asyncsdk.flags.calls import Call, Properties
 from asyncsdk.flags.outcomes import Evaluation
 
-#: Decides for a bucketing value and the properties that go with it; always with an outcome.
-Decision: TypeAlias = Callable[[str, Properties, Call | None], Evaluation]
+#: Decides for a bucketing value, as UTF-8, and the properties that go with it: an outcome, always.
+Decision: TypeAlias = Callable[[bytes, Properties, Call | None], Evaluation]
 
 
 class Payloads:
@@ -41,7 +41,7 @@ class Payloads:
         if not self.can_change:
             return decide
 
-        def decide_apart(value: str, properties: Properties, call: Call | None) -> Evaluation:
+        def decide_apart(value: bytes, properties: Properties, call: Call | None) -> Evaluation:
             found = decide(value, properties, call)
             if not isinstance(found.payload, list | dict):
                 return found

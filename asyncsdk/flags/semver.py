@@ -7,6 +7,9 @@ from typing import TypeAlias
 Version: TypeAlias = tuple[int, int, int]
 Range: TypeAlias = tuple[Version, Version]
 
+#: Digits of a number; Python reads no more, and looking at a million takes milliseconds.
+_MOST_DIGITS = 4_300
+
 
 def parse(value: object) -> Version | None:
     """Return the version that *value* is as text, or None."""
@@ -56,7 +59,7 @@ def _version(numbers: list[int | None]) -> Version | None:
 
 def _number(text: str) -> int | None:
     """Read digits without leading zeros; numbers of thousands of digits are none."""
-    if not text.isdigit() or (len(text) > 1 and text[0] == "0"):
+    if len(text) > _MOST_DIGITS or not text.isdigit() or (len(text) > 1 and text[0] == "0"):
         return None
     try:
         return int(text)
