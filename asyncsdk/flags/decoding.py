@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Generator
 from typing import NamedTuple
 
@@ -14,8 +13,6 @@ from asyncsdk.flags.rulebook import Rulebook
 
 #: Microseconds of work between two pauses, about.
 _PIECE = 1_000
-#: Bytes that are turned into text at once.
-_CHUNK = 1 << 18
 #: Flags of more characters than this, or of more patterns, are compiled while decoding: others
 #: when they are first asked for, which then takes less than a millisecond.
 _SMALL = 10_000
@@ -49,8 +46,7 @@ def decoding(data: bytes) -> Generator[None, None, Decoded]:
 
 
 def _decode(data: bytes) -> Work[Decoded]:
-    text = yield from _text(data)
-    reader = Reader(text)
+    reader = Reader(data)
     book = Rulebook()
     heavy: list[Flag] = []
     facts: dict[str, object] = {}
@@ -72,19 +68,6 @@ def _decode(data: bytes) -> Work[Decoded]:
     return Decoded(book, facts.get("minimal_flag_called_events") is True)
 
 
-def _text(data: bytes) -> Work[str]:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    parts = []
-    try:
-        for begin in range(0, len(data), _CHUNK):
-            parts.append(decoder.decode(data[begin : begin + _CHUNK]))
-            yield 300
-        parts.append(decoder.decode(b"", final=True))
-    except UnicodeDecodeError as error:
-        raise invalid("it is not UTF-8") from error
-    return "".join(parts)
-
-
 def _read_flags(reader: Reader, book: Rulebook, heavy: list[Flag]) -> Work[None]:
     book.flags.clear()
     heavy.clear()
@@ -92,13 +75,11 @@ def _read_flags(reader: Reader, book: Rulebook, heavy: list[Flag]) -> Work[None]
     first = True
     while reader.more("]", first=first):
         first = False
-        begin = reader.at
         definition = yield from reader.value()
         if not isinstance(definition, dict) or not isinstance(definition.get("key"), str):
             continue  # nobody can ask for it
-        size = reader.at - begin
-        source = reader.text[begin : reader.at] if size <= _SMALL else ""
-        is_small = size <= _SMALL and source.count("regex") <= _FEW_PATTERNS
+        source = reader.source
+        is_small = 0 < len(source) <= _SMALL and source.count("regex") <= _FEW_PATTERNS
         flag = Flag(definition["key"], definition, source if is_small else definition, book)
         book.flags[flag.key] = flag
         if not is_small:

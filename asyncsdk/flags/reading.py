@@ -18,10 +18,11 @@ T = TypeVar("T")
 
 #: Characters that are read at once, which takes about half a millisecond.
 WINDOW = 32_768
-#: A single text must end within this many characters.
+#: A single text must end within this many bytes.
 _LONGEST_TEXT = 1 << 20
 _DEEPEST = 100
-_SPACE = re.compile(r"[ \t\r\n]{0,4096}")
+_MOST_SPACE = 4096
+_SPACE = re.compile(rf"[ \t\r\n]{{0,{_MOST_SPACE}}}")
 _PARTLY: Final = object()
 
 
@@ -33,24 +34,34 @@ _decode = json.JSONDecoder(parse_constant=_no_constant).raw_decode
 
 
 class Reader:
-    """A cursor in a JSON text.
+    """A cursor in a JSON text, of which no more than a window is text at a time.
 
     Raises:
-        InvalidResponseError: From all methods, where the text is no JSON, or nested too deeply.
+        InvalidResponseError: From all methods, where the text is no JSON in UTF-8, or nested too
+            deeply.
     """
 
-    def __init__(self, text: str) -> None:
-        self.text: str = text
-        # This is all that changes: the cursor, and the part of the text that is looked at.
-        self.at: int = 0
-        self._window = text[:WINDOW]
-        self._begins = 0
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        # This is all that changes: the bytes that became text, the window, which is the last of
+        # that text, the cursor in it, and where in it the last value begins.
+        self._taken = 0
+        self._window = ""
+        self._at = 0
+        self._begins: int | None = None
+
+    @property
+    def source(self) -> str:
+        """The text of the value that was just read; "" if it was longer than a window."""
+        return "" if self._begins is None else self._window[self._begins : self._at]
 
     def peek(self) -> str:
         """Return the next character that is no white space, without passing it; "" at the end."""
-        space = _SPACE.match(self.text, self.at)
-        self.at = space.end() if space else self.at
-        return self.text[self.at : self.at + 1]
+        if len(self._window) - self._at <= _MOST_SPACE:
+            self._look()
+        space = _SPACE.match(self._window, self._at)
+        self._at = space.end() if space else self._at
+        return self._window[self._at : self._at + 1]
 
     def enter(self, bracket: str) -> None:
         """Pass the *bracket* that opens an array or an object."""
@@ -59,7 +70,7 @@ class Reader:
     def more(self, closing: str, *, first: bool) -> bool:
         """Say whether one more member follows; pass the comma, or the *closing* bracket."""
         if self.peek() == closing:
-            self.at += 1
+            self._at += 1
             return False
         if not first:
             self._pass(",")
@@ -77,44 +88,57 @@ class Reader:
 
     def value(self, depth: int = 0) -> Generator[int, None, object]:
         """Read the next value, whatever it is."""
-        begin = self.at
         found = self.at_once()
         if found is not _PARTLY:
             # About 100 MB a second, and something for each value.
-            yield 4 + (self.at - begin) // 100
+            yield 4 + len(self.source) // 100
             return found
         yield WINDOW // 100
         if depth > _DEEPEST:
             raise invalid("it is nested too deeply")
         opening = self.peek()
-        if opening == '"':
-            return self._text()
-        return (yield from self._opened(opening, depth + 1))
+        found = self._text() if opening == '"' else (yield from self._opened(opening, depth + 1))
+        self._begins = None
+        return found
 
     def at_once(self) -> object:
         """Read the next value if it ends within a window; else return `_PARTLY`, and stay."""
         self.peek()
         found = self._within()
-        if found is _PARTLY and self._begins != self.at:
-            self._begins = self.at
-            self._window = self.text[self.at : self.at + WINDOW]
+        if found is _PARTLY and self._look():
             found = self._within()
         return found
 
     def _within(self) -> object:
-        at = self.at - self._begins
-        if at >= len(self._window):
-            return _PARTLY
         try:
-            found, end = _decode(self._window, at)
+            found, end = _decode(self._window, self._at)
         except (RecursionError, ValueError):
             return _PARTLY
-        is_last = self._begins + len(self._window) >= len(self.text)
         # A number may go on beyond the window.
-        if end == len(self._window) and not is_last:
+        if end == len(self._window) and self._taken < len(self._data):
             return _PARTLY
-        self.at = self._begins + end
+        self._begins, self._at = self._at, end
         return found
+
+    def _look(self) -> bool:
+        """Move the window to the cursor; return whether there is more in it than before."""
+        missing = WINDOW - (len(self._window) - self._at)
+        if missing <= 0 or self._taken >= len(self._data):
+            return False
+        more, self._taken = self._characters(self._taken, missing)
+        self._window, self._at = self._window[self._at :] + more, 0
+        return True
+
+    def _characters(self, begin: int, size: int) -> tuple[str, int]:
+        """Return the text of about *size* bytes from *begin* on, and where the next one begins."""
+        data, end = self._data, begin + size
+        for _ in range(3):
+            # The bytes of a character that are not its first begin with 10.
+            end += end < len(data) and data[end] & 0xC0 == 0x80
+        try:
+            return data[begin:end].decode(), min(end, len(data))
+        except UnicodeDecodeError as error:
+            raise invalid("it is not UTF-8") from error
 
     def _opened(self, opening: str, depth: int) -> Generator[int, None, object]:
         first = True
@@ -136,18 +160,21 @@ class Reader:
         return members
 
     def _text(self) -> str:
-        part = self.text[self.at : self.at + _LONGEST_TEXT]
+        """Read a text that is longer than a window."""
+        begin = self._taken - len(self._window[self._at :].encode())
+        part, _ = self._characters(begin, _LONGEST_TEXT)
         try:
             found, end = _decode(part)
         except ValueError as error:
             raise invalid("a text in it does not end, or is too long") from error
-        self.at += end
+        self._taken = begin + len(part[:end].encode())
+        self._window, self._at = "", 0
         return str(found)
 
     def _pass(self, character: str) -> None:
         if self.peek() != character:
             raise invalid("it is no JSON")
-        self.at += 1
+        self._at += 1
 
 
 def invalid(why: str) -> InvalidResponseError:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from asyncsdk import border
 from asyncsdk.errors import RequestTimeoutError, TransportError
-from asyncsdk.outside import import_beside
+from asyncsdk.outside import beside, import_beside
 from asyncsdk.seams import HttpRequest, HttpResponse
 from asyncsdk.transports.proxies import Proxies
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 KEEP_ALIVE = 15.0
 #: Seconds that a resolved name is kept.
 KEEP_NAMES = 60
+#: Bytes of an answer that are joined in the loop.
+_AT_ONCE = 1 << 20
 
 # Sessions of the parent in a forked child: collecting one would complain that it is not closed.
 _inherited: list[object] = []
@@ -145,14 +147,13 @@ class AiohttpTransport:
             trace_request_ctx=history,
         ) as response:
             history.answered = True
-            most = request.max_answer_bytes
-            body = await _read(response.content, most)
-            if len(body) > most:
+            body, whole = await _read(response.content, request.max_answer_bytes)
+            if not whole:
                 response.close()  # what was not read must not be taken for the next answer
             return HttpResponse(
                 status=response.status,
                 headers={name.lower(): value for name, value in response.headers.items()},
-                body=body[:most],
+                body=body,
             )
 
 
@@ -172,8 +173,8 @@ def _request_class() -> type[aiohttp.ClientRequest]:
     return Request
 
 
-async def _read(content: aiohttp.StreamReader, most: int) -> bytes:
-    """Read to the end, or a little beyond the bound: a truncated answer is then an error."""
+async def _read(content: aiohttp.StreamReader, most: int) -> tuple[bytes, bool]:
+    """Read to the end, or *most* bytes; return whether that is all of it."""
     parts: list[bytes] = []
     size = 0
     while size <= most:
@@ -182,7 +183,11 @@ async def _read(content: aiohttp.StreamReader, most: int) -> bytes:
             break
         parts.append(part)
         size += len(part)
-    return b"".join(parts)
+    if size > most:
+        parts[-1] = parts[-1][:-1]
+    # New memory for megabytes is felt; a thread that joins parts lets the loop run.
+    body = b"".join(parts) if size <= _AT_ONCE else await beside(b"".join, parts)
+    return body, size <= most
 
 
 async def _reused(
