@@ -11,8 +11,9 @@ from asyncsdk.flags.flag import Flag
 from asyncsdk.flags.reading import Reader, invalid
 from asyncsdk.flags.rulebook import Rulebook
 
-#: Microseconds of work between two pauses, about.
-_PIECE = 1_000
+#: Microseconds of work between two pauses, about; twice that on slow machines, and Python may
+#: collect garbage in any of them.
+_PIECE = 400
 #: Flags of more characters than this, or of more patterns, are compiled while decoding: others
 #: when they are first asked for, which then takes less than a millisecond.
 _SMALL = 10_000
@@ -27,7 +28,7 @@ class Decoded(NamedTuple):
 
 
 def decoding(data: bytes) -> Generator[None, None, Decoded]:
-    """Decode *data* in pieces of about a millisecond.
+    """Decode *data* in pieces of less than a millisecond.
 
     Raises:
         InvalidResponseError: It is no definitions answer.

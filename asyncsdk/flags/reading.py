@@ -97,7 +97,11 @@ class Reader:
         if depth > _DEEPEST:
             raise invalid("it is nested too deeply")
         opening = self.peek()
-        found = self._text() if opening == '"' else (yield from self._opened(opening, depth + 1))
+        if opening == '"':
+            yield 1_000  # a step of its own
+            found = self._text()
+        else:
+            found = yield from self._opened(opening, depth + 1)
         self._begins = None
         return found
 

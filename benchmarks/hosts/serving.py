@@ -80,6 +80,8 @@ async def running(
         environ.pop(name, None)
     loop = "uvloop" if fast else "asyncio"
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as door:
+        # uvicorn takes it for a Unix socket, and would let each answer wait for an acknowledgement.
+        door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         how = ("--factory", "--fd", str(door.fileno()), "--workers", str(WORKERS))
         quiet = ("--loop", loop, "--log-level", "error", "--no-access-log")
         process = await asyncio.create_subprocess_exec(
