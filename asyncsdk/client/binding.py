@@ -7,7 +7,7 @@ from contextvars import Token
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from asyncsdk.client.checking import BOUND, Bound, Later, check_bound, overlay
 from asyncsdk.client.gate import is_plain
@@ -16,30 +16,37 @@ from asyncsdk.wire.values import own_copy
 OwnerT = TypeVar("OwnerT")
 
 
-class Binding(Generic[OwnerT]):
+# A struct is made without a call of Python's: a middleware makes one for each request.
+class Binding(Struct, Generic[OwnerT], eq=False):
     """Lend *bound* to the calls of *owner* inside a ``with`` block.
 
     May be entered again, also inside itself, but not by two tasks at the same time.
+
+    Attributes:
+        owner: What the block is given.
+        client: What stands for the client and all views of it.
+        bound: What is lent.
+        tokens: How to take it back; this is all that changes.
     """
 
-    # With slots and no base class that has none: a middleware makes one for each request.
-    __slots__ = ("_bound", "_client", "_owner", "_tokens")
+    owner: OwnerT
+    client: object
+    bound: Bound | Later
+    tokens: list[Token[Mapping[int, Bound | Later]]] = []
 
-    def __init__(self, owner: OwnerT, client: object, bound: Bound | Later) -> None:
-        self._owner = owner
-        self._client = client  # what stands for the client and all views of it
-        self._bound = bound
-        self._tokens: list[Token[Mapping[int, Bound | Later]]] = []  # this is all that changes
+    def __repr__(self) -> str:
+        """Show that it is one, never what is lent."""
+        return f"<{type(self).__name__}>"
 
     def __enter__(self) -> OwnerT:
         """Lend it."""
-        around, me = BOUND.get(None), id(self._client)
+        around, me = BOUND.get(None), id(self.client)
         if around is None:
-            bindings = {me: self._bound}
+            bindings = {me: self.bound}
         else:
-            bindings = {**around, me: overlay(around.get(me), self._bound)}
-        self._tokens.append(BOUND.set(bindings))
-        return self._owner
+            bindings = {**around, me: overlay(around.get(me), self.bound)}
+        self.tokens.append(BOUND.set(bindings))
+        return self.owner
 
     def __exit__(
         self,
@@ -48,7 +55,7 @@ class Binding(Generic[OwnerT]):
         _trace: TracebackType | None,
     ) -> None:
         """Take it back."""
-        BOUND.reset(self._tokens.pop())
+        BOUND.reset(self.tokens.pop())
 
 
 def own(bound: Bound) -> Bound:

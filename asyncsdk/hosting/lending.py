@@ -9,6 +9,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Protocol
 
+from msgspec import Struct
+
 from asyncsdk.client import AsyncAnalytics
 from asyncsdk.client.checking import Bound
 from asyncsdk.errors import AnalyticsError
@@ -29,47 +31,56 @@ class Request(Protocol):
         ...
 
 
-class Lending:
-    """Lend what one request tells; called by `bind_from`, from any thread."""
+_NOTHING = Bound()
 
-    __slots__ = ("_bound", "_reader", "_request", "_routed", "_visit")
 
-    def __init__(self, reader: Reader, request: Request) -> None:
-        self._reader = reader
-        self._request = request
-        # This is all that changes: what was read, and whether the route is in it.
-        self._visit: Visit | None = None
-        self._bound: Bound = _NOTHING
-        self._routed = False
+# A struct is made without a call of Python's: there is one for each request, also without events.
+class Lending(Struct, eq=False):
+    """Lend what one request tells; called by `bind_from`, from any thread.
+
+    Attributes:
+        reader: How it is read.
+        request: What is read.
+        visit: What was read; that, and what is lent of it, is all that changes.
+        bound: What is lent.
+        routed: Whether the route is in it.
+    """
+
+    reader: Reader
+    request: Request
+    visit: Visit | None = None
+    bound: Bound = _NOTHING
+    routed: bool = False
+
+    def __repr__(self) -> str:
+        """Show that it is one, never what a request says."""
+        return f"<{type(self).__name__}>"
 
     def __call__(self) -> Bound:
         """Return what the request tells; nothing if it cannot be read, which is said once."""
-        if not self._routed:
+        if not self.routed:
             try:
                 self._read()
             except Exception as error:  # noqa: BLE001 - an odd server must not break the host's calls
                 _complain("a request's context cannot be read", error)
-                self._routed = True
-        return self._bound
+                self.routed = True
+        return self.bound
 
     def _read(self) -> None:
-        visit, route = self._visit, self._request.route()
+        visit, route = self.visit, self.request.route()
         if visit is None:
-            facts = self._request.facts()
+            facts = self.request.facts()
             facts.route = route
-            visit = self._reader.read(facts)
+            visit = self.reader.read(facts)
         elif route is None:
             return
         else:
-            visit = with_route(visit, route, self._reader.rules.max_length)
-        self._routed = route is not None
-        self._visit = visit
-        self._bound = Bound(
+            visit = with_route(visit, route, self.reader.rules.max_length)
+        self.routed = route is not None
+        self.visit = visit
+        self.bound = Bound(
             visit.user_id, visit.anonymous_id, visit.session_id, visit.context, plain=True
         )
-
-
-_NOTHING = Bound()
 
 
 def accepts(rules: ContextRules, method: str, path: str) -> bool:
