@@ -71,7 +71,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests under coverage; arguments after `--` go to pytest and lift the gate.
 
-    Without arguments, two runs share the tests: see tests/sharing.py.
+    Without arguments, some runs share the tests: see tests/sharing.py.
     """
     install(session, "tests", also=PACKAGE)
     install_loose(session)

@@ -1,6 +1,6 @@
-"""The whole suite in less time: two runs of pytest side by side, `python -m tests.sharing`.
+"""The whole suite in less time: some runs of pytest side by side, `python -m tests.sharing`.
 
-Many tests wait for real time, so one run leaves a machine idle. Both runs collect everything; each
+Many tests wait for real time, so one run leaves a machine idle. All runs collect everything; each
 takes the next module that nobody has taken and leaves the others' alone, by a file for each module
 in a folder that they share. So each test runs once, whatever is added, and the tests of a module
 stay together. What is marked `alone` runs by itself, when the machine is quiet again.
@@ -9,12 +9,14 @@ stay together. What is marked `alone` runs by itself, when the machine is quiet 
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import chain, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
 import pytest
 
+RUNS = 3
 PYTEST = (sys.executable, "-m", "coverage", "run", "-m", "pytest", "-p", "no:cacheprovider")
 
 
@@ -66,13 +68,19 @@ def taken(module: Path, folder: Path) -> bool:
 
 def main() -> int:
     """Run everything; what each run says comes whole. Return 1 if a run failed."""
-    with TemporaryDirectory() as folder, TemporaryFile() as said:
+    with TemporaryDirectory() as folder, ExitStack() as stack:
         shared = (*PYTEST, "-p", "tests.sharing", f"--shared={folder}", "-m", "not alone")
-        with subprocess.Popen(shared, stdout=said, stderr=said) as other:
-            codes = [subprocess.run(shared, check=False).returncode, other.wait()]
-        said.seek(0)
-        sys.stdout.write(said.read().decode(errors="replace"))
-        sys.stdout.flush()
+        others = []
+        for _ in range(RUNS - 1):
+            said = stack.enter_context(TemporaryFile())
+            run = subprocess.Popen(shared, stdout=said, stderr=said)
+            others.append((stack.enter_context(run), said))
+        codes = [subprocess.run(shared, check=False).returncode]
+        for other, said in others:
+            codes.append(other.wait())
+            said.seek(0)
+            sys.stdout.write(said.read().decode(errors="replace"))
+            sys.stdout.flush()
     codes.append(subprocess.run((*PYTEST, "-m", "alone"), check=False).returncode)
     return int(any(codes))
 

@@ -149,3 +149,9 @@ def _is_unchanged(message: Message, given: Mapping[str, Any]) -> bool:
 def is_plain(value: Any) -> bool:
     """Say whether *value*, an object or None, holds plain JSON values only."""
     return read_usual(IDENTIFY, {"traits": value}, "", "") is not None
+
+
+# msgspec makes a type ready when it is used for the first time. A second thread that comes meanwhile,
+# with a client of its own, makes it read what is not there yet, and ends the process (msgspec 0.22.0).
+# Here Python lets one thread in at a time.
+is_plain({})

@@ -33,6 +33,9 @@ Factory: TypeAlias = Callable[[str, object], Test | None]
 #: In the place of a property that was not given; it has no text, and is no number.
 ABSENT: Final = object()
 
+#: Characters of a filter's number; to read a million digits takes milliseconds, and the server can.
+_LONGEST_NUMBER = 10_000
+
 #: What one value of a property is worth; of those that are given.
 _Check: TypeAlias = Callable[[object, Call | None], Found]
 
@@ -132,6 +135,8 @@ def _text(compare: Callable[[str, str], bool], *, wanted: bool) -> Factory:
 
 def _number(compare: Callable[[float, float], bool]) -> Factory:
     def compiled(key: str, filter_value: object) -> Test | None:
+        if isinstance(filter_value, str) and len(filter_value) > _LONGEST_NUMBER:
+            return None
         limit = number_of(filter_value)
         if limit is None:
             return None

@@ -48,6 +48,9 @@ class _Incoming(Struct):
     timestamp: int | float | str | None = None
 
 
+msgspec.json.Decoder(_Incoming)  # makes it ready while one thread is here, see `client.gate`
+
+
 class _Refused(Struct, frozen=True):
     index: int
     reason: str

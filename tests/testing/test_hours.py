@@ -385,6 +385,7 @@ async def test_while_it_fails_one_request_probes_then_one_two_four_follow() -> N
     await analytics.shutdown()
 
 
+@pytest.mark.timeout(60)
 async def test_an_outage_gets_a_third_of_the_usual_requests_at_the_most() -> None:
     """300 clients, one batch a second each, half a minute of 503, and no storm afterwards."""
     clients, began = 300, clock()
