@@ -44,24 +44,6 @@ def milliseconds(work: Callable[[], object], times: int) -> float:
     return min(took)
 
 
-def slowness() -> float:
-    """Return how many times slower this machine is than one that needs half a millisecond for this."""
-
-    def work() -> None:
-        """Do what Python does all the time: count, make texts, fill a dict."""
-        found: dict[int, str] = {}
-        for number in range(5_000):
-            found[number % 97] = f"{number}x"
-
-    took: list[float] = []
-    while len(took) < 20:
-        with untraced():
-            began = time.thread_time()
-            work()
-            took.append((time.thread_time() - began) * 2e3)
-    return max(min(took), 1.0)
-
-
 PATIENT = settings(deadline=None, max_examples=150, suppress_health_check=SLOW)
 
 
@@ -119,4 +101,6 @@ def test_the_largest_loops_take_about_a_millisecond() -> None:
         called = mapping.call(event, mapping.memory(), Stamp())
         assert len(called.messages[0].properties["all"]) == count
         work = partial(mapping.call, event, mapping.memory(), Stamp())
-        assert milliseconds(work, 20) < 2 * LIMIT * slowness()
+        # On a slow machine two; anywhere less than Python needs to copy the list.
+        took = milliseconds(work, 20)
+        assert took < 2 * LIMIT or took < milliseconds(partial(copy.deepcopy, nested), 20)

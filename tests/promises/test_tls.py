@@ -6,6 +6,7 @@ All certificates are made for the test, by authorities that nobody else trusts.
 import asyncio
 import contextlib
 import datetime
+import re
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -91,7 +92,10 @@ BAD: dict[str, Leaf] = {
     "of an old protocol": of_old,
 }
 #: The word in the reason; an old server may just hang up.
-WORD = dict.fromkeys(BAD, "TLS") | {"of an old protocol": "no answer"}
+WORD = dict.fromkeys(BAD, "TLS") | {
+    # What is heard of it depends on who is faster: its reset, or its word.
+    "of an old protocol": "no answer|TLS: handshake failed"
+}
 
 
 @pytest.mark.parametrize("what", BAD)
@@ -115,7 +119,9 @@ async def test_a_bad_certificate_gets_no_byte_of_a_request(
     assert adds_up(counts)
     assert [letter.status for letter in dead] == [None] * 3
     assert [error.code for error in result.errors] == ["network_error"]
-    assert len(said(caplog, "no delivery", WORD[what])) == 1
+    heard = re.search(WORD[what], str(caught.value))
+    assert heard is not None
+    assert len(said(caplog, "no delivery", heard[0])) == 1
     assert planted(caught.value, caplog.text, *(letter.reason for letter in dead)) == []
 
 
