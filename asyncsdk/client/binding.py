@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import Token
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct, structs
 
@@ -37,6 +37,10 @@ class Binding(Struct, Generic[OwnerT], eq=False):
     def __repr__(self) -> str:
         """Show that it is one, never what is lent."""
         return f"<{type(self).__name__}>"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Show no more to rich, which does not ask `__repr__` of structs."""
+        return []
 
     def __enter__(self) -> OwnerT:
         """Lend it."""

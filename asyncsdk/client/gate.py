@@ -154,4 +154,4 @@ def is_plain(value: Any) -> bool:
 # msgspec makes a type ready when it is used for the first time. A second thread that comes meanwhile,
 # with a client of its own, makes it read what is not there yet, and ends the process (msgspec 0.22.0).
 # Here Python lets one thread in at a time.
-is_plain({})
+msgspec.json.Decoder(_UsualMessage)

@@ -40,6 +40,9 @@ class _Definitions(Struct):
     minimal_flag_called_events: bool = False
 
 
+msgspec.json.Decoder(_Definitions)  # makes it ready while one thread is here, see `client.gate`
+
+
 def _without_continuity(text: bytes) -> bytes:
     """Let flags that stay with a person be decided here: we are the server that knows them."""
     if b'"ensure_experience_continuity"' not in text:

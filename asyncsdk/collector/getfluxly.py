@@ -49,6 +49,9 @@ class _Alias(msgspec.Struct):
     request_id: str | None = None
 
 
+msgspec.json.Decoder(_Alias)  # makes it ready while one thread is here, see `client.gate`
+
+
 def route_of(path: str) -> str | None:
     """Return which of GetFluxly's routes *path* ends with, None if it is none of them."""
     return route_in(path, frozenset({_BATCH, _SINGLE, _ALIAS}))

@@ -35,6 +35,9 @@ class _Event(msgspec.Struct):
     occurred_at: datetime | None = None
 
 
+msgspec.json.Decoder(_Event)  # makes it ready while one thread is here, see `client.gate`
+
+
 def problem_with(event: object) -> str:
     """Say what is wrong with *event*, empty if nothing is."""
     try:

@@ -52,6 +52,9 @@ class _Event(msgspec.Struct, rename="camel"):
     utm_campaign: str | None = None
 
 
+msgspec.json.Decoder(_Event)  # makes it ready while one thread is here, see `client.gate`
+
+
 def route_of(path: str) -> str | None:
     """Return which of Inslytic's paths *path* ends with, None if it is none of them."""
     return _HEALTH if path.endswith(_HEALTH) else route_in(path, frozenset({_INGEST}))

@@ -43,7 +43,7 @@ class Definitions:
 
     @classmethod
     def decoding(cls, data: bytes) -> Decoding:
-        """Decode in pieces of about a millisecond: let the loop run between them.
+        """Decode in pieces of less than a millisecond: let the loop run between them.
 
         Raises:
             InvalidResponseError: From one of the pieces: it is no definitions answer.
@@ -51,7 +51,7 @@ class Definitions:
         return Decoding(data)
 
     def discarding(self) -> Iterator[None]:
-        """Free the flags in pieces of about a millisecond, once they were replaced.
+        """Free the flags in pieces of less than a millisecond, once they were replaced.
 
         For their only owner, who asks for none of them anymore: megabytes freed at once are felt.
         """
@@ -83,15 +83,14 @@ class Definitions:
         """
         properties = person_properties or NOTHING
         flags = self.flags
-        wanted = [key for key in (flags if keys is None else keys) if key in flags]
+        wanted = [flags[key] for key in (flags if keys is None else keys) if key in flags]
         try:
             subject = str(distinct_id).encode()
         except UnicodeError:  # nobody's id: it cannot be sent either
-            yield from ((key, MISSING) for key in wanted)
+            yield from ((flag.key, MISSING) for flag in wanted)
             return
         call = Call(subject, device_id, groups or NOTHING, group_properties or NO_GROUPS, now)
-        for key in wanted:
-            flag = flags[key]
+        for flag in wanted:
             direct = flag.direct
             try:
                 if direct is not None:
@@ -102,7 +101,7 @@ class Definitions:
                     )
             except _UNUSABLE:
                 found = MISSING
-            yield key, found
+            yield flag.key, found
 
     def all(
         self,
@@ -130,7 +129,7 @@ class Definitions:
 
 
 class Decoding:
-    """Steps that end in `result`; each takes about a millisecond.
+    """Steps that end in `result`; each takes less than a millisecond.
 
     Attributes:
         result: The definitions, once all steps are made.

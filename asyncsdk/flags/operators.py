@@ -222,7 +222,7 @@ def _is_not_given(key: str, _: object) -> Test | None:
 
 
 def _own_factory(_: str, __: object) -> Test | None:
-    """Stand in for operators whose factory needs more than the filter's value."""
+    """Stand in for operators whose factory needs more than the filter's key and value."""
     return None
 
 

@@ -86,6 +86,10 @@ class _Connection(Struct, eq=False):
         """Show that it is one, never what a request says."""
         return f"<{type(self).__name__}>"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Show no more to rich, which does not ask `__repr__` of structs."""
+        return []
+
     def facts(self) -> Facts:
         """Read the scope; a header that comes twice is one with commas, but for cookies."""
         scope = self.scope

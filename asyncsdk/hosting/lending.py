@@ -7,7 +7,7 @@ but by a call; what was read is kept, and the route is added as soon as the rout
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -55,6 +55,10 @@ class Lending(Struct, eq=False):
     def __repr__(self) -> str:
         """Show that it is one, never what a request says."""
         return f"<{type(self).__name__}>"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Show no more to rich, which does not ask `__repr__` of structs."""
+        return []
 
     def __call__(self) -> Bound:
         """Return what the request tells; nothing if it cannot be read, which is said once."""

@@ -10,6 +10,7 @@ import math
 import ssl
 import sys
 import time
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -186,8 +187,10 @@ async def _read(content: aiohttp.StreamReader, most: int) -> tuple[bytes, bool]:
     if size > most:
         parts[-1] = parts[-1][:-1]
     # New memory for megabytes is felt; a thread that joins parts lets the loop run.
-    body = b"".join(parts) if size <= _AT_ONCE else await beside(b"".join, parts)
-    return body, size <= most
+    if size > _AT_ONCE:
+        with suppress(RuntimeError):  # there are no more threads to be had
+            return await beside(b"".join, parts), size <= most
+    return b"".join(parts), size <= most
 
 
 async def _reused(

@@ -124,6 +124,22 @@ LARGE: dict[str, tuple[bytes, bool]] = {
     "20 MB": (json.dumps(definitions(*many(4_000, 5_000), flag("a"))).encode(), False),
     "8 MB of garbage": (b"[" * 8_000_000, False),
     "8 MB of one text": (b'{"flags":[{"key":"' + b"x" * 8_000_000, False),
+    "8 MB of long Cyrillic texts": (
+        json.dumps({"flags": [flag("a"), *["ж" * 33_000] * 120]}, ensure_ascii=False).encode(),
+        True,
+    ),
+    "a text of a megabyte": (
+        json.dumps(
+            {"flags": [flag("a"), "ж" * 520_000, "x" * 1_000_000]}, ensure_ascii=False
+        ).encode(),
+        True,
+    ),
+    "8 MB of long names": (
+        json.dumps(
+            {"flags": [{f"{n}{'ж' * 33_000}": 1} for n in range(120)]}, ensure_ascii=False
+        ).encode(),
+        False,
+    ),
     "10,000 nested groups": (_deep(10_000), False),
     "50 nested groups": (
         json.dumps(definitions(flag("a"), cohorts={"1": nested_groups(50)})).encode(),
