@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import Token
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from asyncsdk.client.checking import BOUND, Bound, Later, check_bound, overlay
 from asyncsdk.client.gate import is_plain
@@ -16,41 +16,30 @@ from asyncsdk.wire.values import own_copy
 OwnerT = TypeVar("OwnerT")
 
 
-# A struct is made without a call of Python's: a middleware makes one for each request.
-class Binding(Struct, Generic[OwnerT], eq=False):
+class Binding(Generic[OwnerT]):
     """Lend *bound* to the calls of *owner* inside a ``with`` block.
 
     May be entered again, also inside itself, but not by two tasks at the same time.
-
-    Attributes:
-        owner: What the block is given.
-        client: What stands for the client and all views of it.
-        bound: What is lent.
-        tokens: How to take it back; this is all that changes.
     """
 
-    owner: OwnerT
-    client: object
-    bound: Bound | Later
-    tokens: list[Token[Mapping[int, Bound | Later]]] = []
+    # With slots and no base class that has none: a middleware makes one for each request.
+    __slots__ = ("_bound", "_client", "_owner", "_tokens")
 
-    def __repr__(self) -> str:
-        """Show that it is one, never what is lent."""
-        return f"<{type(self).__name__}>"
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        """Show no more to rich, which does not ask `__repr__` of structs."""
-        return []
+    def __init__(self, owner: OwnerT, client: object, bound: Bound | Later) -> None:
+        self._owner = owner
+        self._client = client  # what stands for the client and all views of it
+        self._bound = bound
+        self._tokens: list[Token[Mapping[int, Bound | Later]]] = []  # this is all that changes
 
     def __enter__(self) -> OwnerT:
         """Lend it."""
-        around, me = BOUND.get(None), id(self.client)
+        around, me = BOUND.get(None), id(self._client)
         if around is None:
-            bindings = {me: self.bound}
+            bindings = {me: self._bound}
         else:
-            bindings = {**around, me: overlay(around.get(me), self.bound)}
-        self.tokens.append(BOUND.set(bindings))
-        return self.owner
+            bindings = {**around, me: overlay(around.get(me), self._bound)}
+        self._tokens.append(BOUND.set(bindings))
+        return self._owner
 
     def __exit__(
         self,
@@ -59,7 +48,7 @@ class Binding(Struct, Generic[OwnerT], eq=False):
         _trace: TracebackType | None,
     ) -> None:
         """Take it back."""
-        BOUND.reset(self.tokens.pop())
+        BOUND.reset(self._tokens.pop())
 
 
 def own(bound: Bound) -> Bound:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
-from msgspec import Struct
-
 from asyncsdk.client import AsyncAnalytics
 from asyncsdk.hosting.lending import Lending, accepts, tell_page
 from asyncsdk.hosting.lifespans import STATE, client_in
@@ -49,60 +47,49 @@ class AnalyticsContextMiddleware:
         self.app = app
         self._client = client
         self._rules = rules
-        self._wants_all = rules.accept is None
         self._reader = Reader(rules)
         self._wanted = [(name.encode("latin-1"), name) for name in self._reader.headers]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] not in _KINDS or not (self._wants_all or self._wants(scope)):
+        if scope["type"] not in _KINDS or not self._wants(scope):
             await self.app(scope, receive, send)
             return
         client = self._client or client_in(scope.get("state", {}).get(STATE))
-        lending = Lending(self._reader, _Connection(scope, scope["path"], self._wanted))
+        lending = Lending(self._reader, _Connection(scope, self._wanted))
         if self._rules.page_events:
             send = _telling(send, scope, client, lending)
         with client.bind_from(lending):
             await self.app(scope, receive, send)
 
     def _wants(self, scope: Scope) -> bool:
-        return accepts(self._rules, scope.get("method", "GET"), scope["path"])
+        rules = self._rules
+        return rules.accept is None or accepts(rules, scope.get("method", "GET"), scope["path"])
 
 
-class _Connection(Struct, eq=False):
-    """What an ASGI scope tells of its request.
+class _Connection:
+    """What an ASGI scope tells of its request."""
 
-    Attributes:
-        scope: The scope.
-        path: The path, before mounts change it.
-        wanted: The headers that are read, as bytes and as text.
-    """
+    __slots__ = ("_path", "_scope", "_wanted")
 
-    scope: Scope
-    path: str
-    wanted: list[tuple[bytes, str]]
-
-    def __repr__(self) -> str:
-        """Show that it is one, never what a request says."""
-        return f"<{type(self).__name__}>"
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        """Show no more to rich, which does not ask `__repr__` of structs."""
-        return []
+    def __init__(self, scope: Scope, wanted: list[tuple[bytes, str]]) -> None:
+        self._scope = scope
+        self._path: str = scope["path"]  # before mounts change it
+        self._wanted = wanted
 
     def facts(self) -> Facts:
         """Read the scope; a header that comes twice is one with commas, but for cookies."""
-        scope = self.scope
+        scope = self._scope
         given = scope["headers"]
         found: dict[bytes, bytes] = dict(given)
         if len(found) != len(given):
             found = _joined(given)
         headers = {
-            text: found[name].decode("latin-1") for name, text in self.wanted if name in found
+            text: found[name].decode("latin-1") for name, text in self._wanted if name in found
         }
         peer = scope.get("client")
         return Facts(
-            self.path,
+            self._path,
             scope.get("query_string", b"").decode("latin-1"),
             headers,
             scope.get("method"),
@@ -111,14 +98,14 @@ class _Connection(Struct, eq=False):
 
     def route(self) -> str | None:
         """Return what Starlette's router, FastAPI's or Litestar's left in the scope."""
-        scope = self.scope
+        scope = self._scope
         template = scope.get("path_template")  # Litestar
         if template is not None:
             return str(template)
         if "endpoint" not in scope:
             return None
         tail = getattr(scope.get("route"), "path_format", None)
-        return template_of(self.path, scope.get("path_params") or {}, tail)
+        return template_of(self._path, scope.get("path_params") or {}, tail)
 
 
 def _joined(given: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -7,9 +7,7 @@ but by a call; what was read is kept, and the route is added as soon as the rout
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, Protocol
-
-from msgspec import Struct
+from typing import Protocol
 
 from asyncsdk.client import AsyncAnalytics
 from asyncsdk.client.checking import Bound
@@ -31,60 +29,47 @@ class Request(Protocol):
         ...
 
 
-_NOTHING = Bound()
+class Lending:
+    """Lend what one request tells; called by `bind_from`, from any thread."""
 
+    __slots__ = ("_bound", "_reader", "_request", "_routed", "_visit")
 
-# A struct is made without a call of Python's: there is one for each request, also without events.
-class Lending(Struct, eq=False):
-    """Lend what one request tells; called by `bind_from`, from any thread.
-
-    Attributes:
-        reader: How it is read.
-        request: What is read.
-        visit: What was read; that, and what is lent of it, is all that changes.
-        bound: What is lent.
-        routed: Whether the route is in it.
-    """
-
-    reader: Reader
-    request: Request
-    visit: Visit | None = None
-    bound: Bound = _NOTHING
-    routed: bool = False
-
-    def __repr__(self) -> str:
-        """Show that it is one, never what a request says."""
-        return f"<{type(self).__name__}>"
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        """Show no more to rich, which does not ask `__repr__` of structs."""
-        return []
+    def __init__(self, reader: Reader, request: Request) -> None:
+        self._reader = reader
+        self._request = request
+        # This is all that changes: what was read, and whether the route is in it.
+        self._visit: Visit | None = None
+        self._bound: Bound = _NOTHING
+        self._routed = False
 
     def __call__(self) -> Bound:
         """Return what the request tells; nothing if it cannot be read, which is said once."""
-        if not self.routed:
+        if not self._routed:
             try:
                 self._read()
             except Exception as error:  # noqa: BLE001 - an odd server must not break the host's calls
                 _complain("a request's context cannot be read", error)
-                self.routed = True
-        return self.bound
+                self._routed = True
+        return self._bound
 
     def _read(self) -> None:
-        visit, route = self.visit, self.request.route()
+        visit, route = self._visit, self._request.route()
         if visit is None:
-            facts = self.request.facts()
+            facts = self._request.facts()
             facts.route = route
-            visit = self.reader.read(facts)
+            visit = self._reader.read(facts)
         elif route is None:
             return
         else:
-            visit = with_route(visit, route, self.reader.rules.max_length)
-        self.routed = route is not None
-        self.visit = visit
-        self.bound = Bound(
+            visit = with_route(visit, route, self._reader.rules.max_length)
+        self._routed = route is not None
+        self._visit = visit
+        self._bound = Bound(
             visit.user_id, visit.anonymous_id, visit.session_id, visit.context, plain=True
         )
+
+
+_NOTHING = Bound()
 
 
 def accepts(rules: ContextRules, method: str, path: str) -> bool:

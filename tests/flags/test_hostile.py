@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from asyncsdk import InvalidResponseError
+from asyncsdk.flag_seams import Question
 from asyncsdk.flags import Definitions, evaluate
+from asyncsdk.flags.local import Decisions
 
 #: Milliseconds of thread time that one step may take.
 LIMIT = 5.0
@@ -365,6 +367,18 @@ def test_no_value_of_mine_raises(value: object) -> None:
     for key in definitions.keys:
         found = evaluate(definitions, key, "user-1", person_properties={"a": value})
         assert found.value in (None, False)
+
+
+def test_half_a_character_is_nobodys_id() -> None:
+    """And if my id is no text that can be sent? No flag is decided here, in whichever way I ask."""
+    definitions = Definitions.decode(answer([flag("a"), flag("b", {"key": "x", "value": "1"})]))
+    found = definitions.all("\ud800", person_properties={"x": "1"})
+    found["a alone"] = evaluate(definitions, "a", "\ud800")
+    assert {one.reason for one in found.values()} == {"missing_context"}
+    decisions = Decisions(definitions, Question(distinct_id="\ud800"))
+    decisions.at_once()
+    assert decisions.values() == {}
+    assert set(decisions.unresolved) == {"a", "b"}
 
 
 def test_a_value_without_end_raises_nothing() -> None:

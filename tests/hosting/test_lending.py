@@ -1,13 +1,9 @@
 """What a request tells is read when a call asks, once; what cannot be read hurts nobody."""
 
-from typing import Any
-
 import pytest
 
 from asyncsdk import AnalyticsError, AsyncAnalytics, RudderStack
-from asyncsdk.client.checking import BOUND, Later
 from asyncsdk.collector import Collector, Fault
-from asyncsdk.hosting.asgi import AnalyticsContextMiddleware, Message, Receive, Scope, Send
 from asyncsdk.hosting.lending import Lending, tell_page
 from asyncsdk.visits import ContextRules
 from asyncsdk.visits.reading import Facts, Reader
@@ -108,44 +104,3 @@ async def test_a_run_that_a_request_starts_is_not_that_requests() -> None:
         (complaint,) = [one.body for one in collector.events]
     assert (complaint.get("userId"), complaint["anonymousId"]) == (None, "operator")
     assert complaint["context"].keys() == {"library"}
-
-
-async def test_no_repr_shows_what_a_request_says() -> None:
-    """Tracebacks with local variables and debuggers show them: cookies are nobody's to read there."""
-    seen: list[str] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        """Look at what is bound here, and at what holds it."""
-        del receive, send
-        client.track("E", user_id="u")
-        bindings = BOUND.get()
-        seen.extend(repr(one.read) for one in bindings.values() if isinstance(one, Later))
-        lending = next(one.read for one in bindings.values() if isinstance(one, Later))
-        assert isinstance(lending, Lending)
-        binding = client.bind_from(lending)
-        seen.extend([repr(lending.request), repr(binding)])
-        shown: list[Any] = [lending, lending.request, binding]
-        rich = [one.__rich_repr__() for one in shown]
-        assert rich == [[], [], []]
-        assert scope["headers"]
-
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": "/items/7",
-        "headers": [(b"cookie", b"session=planted")],
-    }
-    async with (
-        Collector() as collector,
-        AsyncAnalytics(RudderStack("planted-key", collector.url)) as client,
-    ):
-        await AnalyticsContextMiddleware(app, client)(scope, _nothing, _nowhere)
-    assert seen == ["<Lending>", "<_Connection>", "<Binding>"]
-
-
-async def _nothing() -> Message:
-    return {}
-
-
-async def _nowhere(_: Message) -> None:
-    return None

@@ -93,14 +93,14 @@ def test_no_event_takes_more_than_a_millisecond(event: Any, config: Any) -> None
 @pytest.mark.alone
 def test_the_largest_loops_take_about_a_millisecond() -> None:
     """And the most that is taken from lists? It is bounded so that one event takes about as long."""
+    yardstick = [{"id": number, "data": {"x": 1}} for number in range(4_000)]
     for count, item in ((4_000, "id"), (1_000, {"map": dict.fromkeys("abcd", "data.x")})):
         rule = {"data": {"map": {"all": {"loop": ["nested", item]}}}}
         mapping = Mapping({"mapping": {"order": {"complete": rule}}})
-        nested = [{"id": number, "data": {"x": 1}} for number in range(count)]
-        event = {"name": "order complete", "user": {"id": "u"}, "nested": nested}
+        event = {"name": "order complete", "user": {"id": "u"}, "nested": yardstick[:count]}
         called = mapping.call(event, mapping.memory(), Stamp())
         assert len(called.messages[0].properties["all"]) == count
         work = partial(mapping.call, event, mapping.memory(), Stamp())
-        # On a slow machine two; anywhere less than Python needs to copy the list.
+        # Two of them on a slow machine, and three on one where Python takes six to copy such a list.
         took = milliseconds(work, 20)
-        assert took < 2 * LIMIT or took < milliseconds(partial(copy.deepcopy, nested), 20)
+        assert took < 2 * LIMIT or took < milliseconds(partial(copy.deepcopy, yardstick), 20) / 2

@@ -93,7 +93,7 @@ BAD: dict[str, Leaf] = {
 }
 #: The word in the reason; an old server may just hang up.
 WORD = dict.fromkeys(BAD, "TLS") | {
-    # What is heard of it depends on who is faster: its reset, or its word.
+    # What is heard of it depends on Python and its OpenSSL: Debian's 3.11.2 names the handshake.
     "of an old protocol": "no answer|TLS: handshake failed"
 }
 
