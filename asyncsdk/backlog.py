@@ -67,7 +67,8 @@ class Chunk:
 
     def sample(self) -> bytes:
         """Return some of the events that are not folded, run together: they are like those to come."""
-        return b"".join(self.events)[:MOST_OF_A_SAMPLE]
+        enough = bisect_right(list(accumulate(map(len, self.events))), MOST_OF_A_SAMPLE) + 1
+        return b"".join(self.events[:enough])[:MOST_OF_A_SAMPLE]
 
     def fold(self, sample: bytes = b"") -> bool:
         """Compress the first events that are not folded; return whether there were any.

@@ -164,6 +164,7 @@ async def _answer(lane: Lane, parcel: Parcel, request: HttpRequest) -> Verdict:
     try:
         response = await lane.transport.send(structs.replace(request, timeout=lane.options.timeout))
     except TransportError as error:
+        await asyncio.sleep(0)  # a connection that fails has taken its time already
         fate = Fate.NEVER if error.code == NETWORK_BLOCKED else Fate.AGAIN
         return Verdict(fate=fate, reason=str(error), code=error.code)
     except Exception as error:  # noqa: BLE001 - an application's transport may raise anything

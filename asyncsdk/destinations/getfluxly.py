@@ -49,6 +49,7 @@ from asyncsdk.seams import (
 )
 from asyncsdk.wire.encoding import encode
 from asyncsdk.wire.ids import given_id
+from asyncsdk.wire.joining import enclose
 
 IdentifyForm = Literal["identify", "$identify"]
 
@@ -243,7 +244,7 @@ class GetFluxly:
         """Join *events*, or give an alias its own form back."""
         if route == ALIAS:
             return _tag.cut(events[0]) + b"}"
-        return b"".join((b'{"events":[', b"},".join(events), b"}]}"))
+        return enclose(b'{"events":[', b"},", events, b"}]}")
 
     def request(
         self, route: str, packed: bytes, *, encoding: str | None, key: str, attempt: int

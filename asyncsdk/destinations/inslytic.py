@@ -51,6 +51,7 @@ from asyncsdk.seams import (
 )
 from asyncsdk.wire.encoding import encode
 from asyncsdk.wire.ids import given_id
+from asyncsdk.wire.joining import enclose
 
 _tag = Tag("eventName")
 _identity = identity_reader("messageId", "timestamp")
@@ -230,7 +231,7 @@ class Inslytic:
 
     def body(self, route: str, events: Sequence[bytes], *, sent_at: str) -> bytes:
         """Join *events*, without the ids that have no field here."""
-        return b"".join((b'{"events":[', b"},".join(map(_tag.cut, events)), b"}]}"))
+        return enclose(b'{"events":[', b"},", map(_tag.cut, events), b"}]}")
 
     def request(
         self, route: str, packed: bytes, *, encoding: str | None, key: str, attempt: int

@@ -48,6 +48,7 @@ from asyncsdk.seams import (
 from asyncsdk.version import __version__
 from asyncsdk.wire.encoding import encode
 from asyncsdk.wire.ids import given_id
+from asyncsdk.wire.joining import enclose
 
 EVENTS = "events"
 
@@ -267,7 +268,7 @@ class PostHog:
     def body(self, route: str, events: Sequence[bytes], *, sent_at: str) -> bytes:
         """Join *events* under the envelope, which carries the key and the time of sending."""
         plain = (_tag.cut(one) if one.startswith(_TAGGED) else one for one in events)
-        return b"".join((self._head, b"},".join(plain), self._tail % sent_at.encode()))
+        return enclose(self._head, b"},", plain, self._tail % sent_at.encode())
 
     def request(
         self, route: str, packed: bytes, *, encoding: str | None, key: str, attempt: int

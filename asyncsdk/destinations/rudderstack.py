@@ -31,6 +31,7 @@ from asyncsdk.options import Delivery
 from asyncsdk.seams import Encoded, HttpRequest, HttpResponse, RouteLimits, Unsupported, Verdict
 from asyncsdk.wire.encoding import encode
 from asyncsdk.wire.ids import id_text
+from asyncsdk.wire.joining import enclose
 
 _context = context_form(LIBRARY, session="sessionId")
 _identity = identity_reader("messageId", "originalTimestamp")
@@ -189,7 +190,7 @@ class RudderStack:
             sent_at.encode(),
             sent_at.encode(),
         )
-        return b"".join((b'{"batch":[', (stamp + b"},").join(events), tail))
+        return enclose(b'{"batch":[', stamp + b"},", events, tail)
 
     def request(
         self, route: str, packed: bytes, *, encoding: str | None, key: str, attempt: int

@@ -29,6 +29,7 @@ from asyncsdk.options import Delivery
 from asyncsdk.seams import Encoded, HttpRequest, HttpResponse, RouteLimits, Unsupported, Verdict
 from asyncsdk.wire.encoding import encode
 from asyncsdk.wire.ids import number_text
+from asyncsdk.wire.joining import enclose
 
 _context = context_form(LIBRARY, session="sessionId")
 _identity = identity_reader("messageId", "timestamp")
@@ -178,7 +179,7 @@ class Segment:
     def body(self, route: str, events: Sequence[bytes], *, sent_at: str) -> bytes:
         """Join *events* under the envelope, which carries the key and `sentAt`."""
         head = b'%s%s","batch":[' % (self._head, sent_at.encode())
-        return b"".join((head, b"},".join(events), b"}]}"))
+        return enclose(head, b"},", events, b"}]}")
 
     def request(
         self, route: str, packed: bytes, *, encoding: str | None, key: str, attempt: int

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from asyncsdk.flags.cohorts import compile_cohorts
 from asyncsdk.flags.filters import Work
-from asyncsdk.flags.flag import Flag
+from asyncsdk.flags.flag import Flag, read_flag
 from asyncsdk.flags.reading import Reader, invalid
 from asyncsdk.flags.rulebook import Rulebook
 
@@ -81,7 +81,7 @@ def _read_flags(reader: Reader, book: Rulebook, heavy: list[Flag]) -> Work[None]
             continue  # nobody can ask for it
         source = reader.source
         is_small = 0 < len(source) <= _SMALL and source.count("regex") <= _FEW_PATTERNS
-        flag = Flag(definition["key"], definition, source if is_small else definition, book)
+        flag = read_flag(definition["key"], definition, source if is_small else definition, book)
         book.flags[flag.key] = flag
         if not is_small:
             heavy.append(flag)

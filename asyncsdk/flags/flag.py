@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 from weakref import ref
 
+from msgspec import Struct
+
 from asyncsdk.flags.calls import Call, Properties
 from asyncsdk.flags.compiling import Compiled, compile_flag
 from asyncsdk.flags.filters import Work
@@ -23,8 +25,11 @@ Enter: TypeAlias = Callable[[bytes, Properties, Call], Evaluation]
 Direct: TypeAlias = Callable[[bytes, Properties, None], Evaluation]
 
 
-class Flag:
+class Flag(Struct, eq=False, gc=False):
     """One flag of a definitions answer.
+
+    There may be thousands, which live for as long as the definitions. No flag holds what holds it,
+    so the garbage collector need not look at them: its look alone held up a loop for milliseconds.
 
     Attributes:
         key: Its name.
@@ -35,43 +40,25 @@ class Flag:
         direct: Decides for an id and person properties; None until it is compiled, and for
             flags that look at more than those two.
         enter: Decides in the context of a call; None until it is compiled.
+        reads_id: Whether it may look at the person property `distinct_id`.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_book",
-        "_compiled",
-        "_source",
-        "active",
-        "direct",
-        "enter",
-        "has_experiment",
-        "id",
-        "key",
-        "reads_id",
-        "version",
-    )  # fmt: skip
+    key: str
+    active: bool
+    id: object
+    version: object
+    has_experiment: bool | None
+    _source: str | dict[str, object]
+    # Weak, so that nothing goes in a circle: who drops definitions has their memory back.
+    _book: ref[Rulebook]
+    _compiled: Compiled | None = None
+    direct: Direct | None = None
+    enter: Enter | None = None
+    reads_id: bool = True
 
-    def __init__(
-        self,
-        key: str,
-        definition: dict[str, object],
-        source: str | dict[str, object],
-        book: Rulebook,
-    ):
-        self.key: str = key
-        self.active: bool = bool(definition.get("active"))
-        self.id: object = definition.get("id")
-        self.version: object = definition.get("version")
-        experiment = definition.get("has_experiment")
-        self.has_experiment: bool | None = experiment if isinstance(experiment, bool) else None
-        self.direct: Direct | None = None
-        self.reads_id: bool = True  # it may look at the person property `distinct_id`
-        self.enter: Enter | None = None
-        self._source: str | dict[str, object] = source
-        # Weak, so that nothing goes in a circle: who drops definitions has their memory back.
-        self._book = ref(book)
-        self._compiled: Compiled | None = None
+    def __repr__(self) -> str:
+        """Name it; a definition may be long."""
+        return f"<Flag {self.key!r}>"
 
     @property
     def compiled(self) -> Compiled:
@@ -124,6 +111,22 @@ class Flag:
         """Decide for the person of *call*."""
         enter = self.enter or _ENTRANCES[self.compiled.for_whom](self.compiled)
         return enter(call.subject, properties, call)
+
+
+def read_flag(
+    key: str, definition: dict[str, object], source: str | dict[str, object], book: Rulebook
+) -> Flag:
+    """Return the flag *key*, to be compiled from *source*, which says what *definition* says."""
+    experiment = definition.get("has_experiment")
+    return Flag(
+        key,
+        active=bool(definition.get("active")),
+        id=definition.get("id"),
+        version=definition.get("version"),
+        has_experiment=experiment if isinstance(experiment, bool) else None,
+        _source=source,
+        _book=ref(book),
+    )
 
 
 def _for_persons(compiled: Compiled) -> Enter:

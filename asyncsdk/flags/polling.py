@@ -13,7 +13,7 @@ polls once. Whoever wants a poll while one is under way shares it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from msgspec import Struct
@@ -36,6 +36,8 @@ LONGEST_ASKED = 600.0
 JITTER = 0.1
 #: Flags that are freed in one step of the loop.
 _FREED_AT_ONCE = 200
+#: Flags that are compared with those before them in one step.
+_COMPARED_AT_ONCE = 1_000
 #: Seconds between looks at a run that may have ended under the poll.
 _LOOK = 1.0
 
@@ -138,14 +140,17 @@ class Poller:
         """Whether the first poll ever is under way, or about to begin."""
         return self.regular and self.definitions is None and not self._over
 
-    def adopt(self, definitions: Definitions) -> None:
-        """Use *definitions* from now on: those of a file, or of an answer."""
+    def adopt(self, definitions: Definitions, changed: frozenset[str] | None = None) -> None:
+        """Use *definitions* from now on: those of a file, or of an answer.
+
+        *changed* are the keys of flags that are not as they were; None: all of them are new.
+        """
         before, self.definitions = self.definitions, definitions
         self.loaded_at = self._outside.now_ms()
         self._known_at = self._outside.monotonic()
         if self.listeners:
-            changed = changed_keys(before, definitions)
-            self._tell(News(kind="loaded" if before is None else "changed", changed=changed))
+            news = frozenset(definitions.flags) if changed is None else changed
+            self._tell(News(kind="loaded" if before is None else "changed", changed=news))
 
     async def reload(self) -> bool:
         """Poll now, or share the poll that is under way; return whether it went well.
@@ -205,7 +210,8 @@ class Poller:
         waste = [] if self.definitions is None else list(self.definitions.flags.values())
         try:
             poll, definitions = await self._fetch()
-            self._take(poll, definitions)
+            changed = await _changed_keys(self.definitions, definitions)
+            self._take(poll, definitions, changed)
         finally:
             self._polling = False
             self._over += 1
@@ -237,11 +243,13 @@ class Poller:
         except Exception as error:  # noqa: BLE001 - a foreign transport may raise anything
             return Poll(error=type(error).__name__), None
 
-    def _take(self, poll: Poll, definitions: Definitions | None) -> None:
+    def _take(
+        self, poll: Poll, definitions: Definitions | None, changed: frozenset[str] | None
+    ) -> None:
         self._retry_after = poll.retry_after
         if definitions is not None:
             self._etag = poll.etag
-            self.adopt(definitions)
+            self.adopt(definitions, changed)
         elif poll.same and self.definitions is not None:
             self._etag = poll.etag or self._etag
             self._known_at = self._outside.monotonic()
@@ -266,7 +274,8 @@ class Poller:
             quiet=QUIET,
         )
         if self.listeners:
-            self._tell(News(kind="cleared", changed=changed_keys(had, None), error=error))
+            gone = frozenset(() if had is None else had.flags)
+            self._tell(News(kind="cleared", changed=gone, error=error))
 
     def _failed(self, error: str) -> None:
         self._failures += 1
@@ -292,12 +301,19 @@ class Poller:
         self._ended, self._asked = Bell(), Bell()
 
 
-def changed_keys(before: Definitions | None, after: Definitions | None) -> frozenset[str]:
-    """Return the keys of flags that are new, gone, or defined otherwise."""
-    old: Mapping[str, Flag] = {} if before is None else before.flags
-    new: Mapping[str, Flag] = {} if after is None else after.flags
-    gone = old.keys() - new.keys()
-    return frozenset(gone.union(key for key, flag in new.items() if _differs(flag, old.get(key))))
+async def _changed_keys(
+    before: Definitions | None, after: Definitions | None
+) -> frozenset[str] | None:
+    """Return the keys of flags that are new, gone, or defined otherwise; in steps of the loop."""
+    if before is None or after is None:
+        return None
+    changed = set(before.flags.keys() - after.flags.keys())
+    for number, (key, flag) in enumerate(after.flags.items(), 1):
+        if _differs(flag, before.flags.get(key)):
+            changed.add(key)
+        if number % _COMPARED_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return frozenset(changed)
 
 
 def _differs(flag: Flag, other: Flag | None) -> bool:

@@ -126,7 +126,9 @@ class AiohttpTransport:
                 f"no whole answer within {request.timeout:g} s", retryable=True
             ) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise TransportError(_plain_words(error), retryable=True) from None
+            words = _plain_words(error)
+            _let_go(error)
+            raise TransportError(words, retryable=True) from None
 
     async def _exchange(
         self, request: HttpRequest, history: SimpleNamespace, seconds: float
@@ -200,6 +202,17 @@ async def _reused(
 ) -> None:
     history = context.trace_request_ctx
     history.reused = True
+
+
+def _let_go(error: BaseException) -> None:
+    """Cut what a library's error knows of its calls: they hold it in turn, and the key besides.
+
+    A hundred objects that only the garbage collector frees, each time that a server is away.
+    """
+    link: BaseException | None = error
+    while link is not None and link.__traceback__ is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
 
 
 def _plain_words(error: BaseException) -> str:

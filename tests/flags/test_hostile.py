@@ -317,7 +317,8 @@ def test_replaced_definitions_are_freed_in_small_pieces() -> None:
     def slowest() -> float:
         definitions = Definitions.decode(data)
         definitions.all("user-1")  # so that they are compiled
-        watched = [weakref.ref(flag) for flag in definitions.flags.values()]
+        watched = [weakref.ref(flag.compiled.decide) for flag in definitions.flags.values()]
+        assert len({id(one()) for one in watched}) == 7_800, "each flag has its own"
         pieces, longest = definitions.discarding(), 0.0
         gc.disable()
         try:
