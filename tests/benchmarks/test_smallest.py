@@ -21,6 +21,7 @@ from tests.promises.children import without_coverage
 pytestmark = pytest.mark.whole_way
 
 ROOT = Path(__file__).parents[2]
+HAS_REDIS = shutil.which("redis-server") is not None
 OURS = {one.name for one in BURST if not one.peer}
 MEASURED = ("cpu_us", "events_per_second", "requests", "connections", "wire_bytes", "cpu_ratio")
 
@@ -44,7 +45,7 @@ def test_the_smallest_benchmark_loses_nothing_and_tells_all(tmp_path: Path) -> N
     found = json.loads(text)
     assert set(found["results"]) == set(NAMES)
     silent = [name for name, result in found["results"].items() if not result["runs"]]
-    assert silent == ([] if shutil.which("redis-server") else ["scaling"])
+    assert silent == ([] if HAS_REDIS else ["scaling"])
     assert set(found["machine"]) == {"cpu", "cores", "system", "python", "versions"}
     assert str(ROOT) not in text
     check_burst(found["results"]["burst"])
@@ -70,7 +71,7 @@ def check_goals(goals: list[dict[str, Any]], text: str) -> None:
     """What needs no peer was measured, with `[fast]` and without, and everything is in the table."""
     measured = [goal["figure"] for goal in goals if set(goal["met"].values()) <= {True, False}]
     assert len(goals) == 44
-    assert len(measured) == (21 if can_look() else 20)
+    assert len(measured) == 18 + can_look() + 2 * HAS_REDIS
     assert all(goal["figure"] in text and goal["goal"] in text for goal in goals)
 
 

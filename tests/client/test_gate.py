@@ -208,6 +208,7 @@ def test_plain_is_said_of_objects_and_of_none() -> None:
     assert not is_plain("text")
 
 
+@pytest.mark.repeats
 @given(st.dictionaries(st.text(), json_values, max_size=3))
 def test_a_second_look_would_find_nothing_but_texts(value: dict[str, Any]) -> None:
     """The gate lets nothing through that the look at the bytes is there to find."""

@@ -602,6 +602,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     assert ended.stdout == "7\n"
 
 
+@pytest.mark.repeats
 @settings(deadline=None, max_examples=150, suppress_health_check=SLOW)
 @given(EVENTS, CONFIGS)
 def test_no_event_and_no_mapping_makes_push_raise(given_event: Any, config: Any) -> None:

@@ -434,6 +434,7 @@ nested = st.recursive(
 objects = st.dictionaries(st.text(), nested, max_size=4)
 
 
+@pytest.mark.repeats
 @given(objects, objects, objects)
 def test_the_callers_objects_are_never_touched(
     properties: dict[str, Any], context: dict[str, Any], default: dict[str, Any]

@@ -59,6 +59,7 @@ keys = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_
 long_keys = st.builds(str.__mul__, st.sampled_from('k"\\é🔑'), st.integers(1, 256))
 
 
+@pytest.mark.repeats
 @given(several=st.lists(messages, min_size=1, max_size=8), key=keys | long_keys)
 def test_the_stated_overheads_bound_the_body(several: list[Message], key: str) -> None:
     """A batch that was cut by its events' sizes is never longer than the server takes."""
@@ -69,6 +70,7 @@ def test_the_stated_overheads_bound_the_body(several: list[Message], key: str) -
         assert len(destination.body("batch", events, sent_at=LATER)) <= bound
 
 
+@pytest.mark.repeats
 @given(several=st.lists(messages, min_size=1, max_size=8))
 def test_every_event_is_in_the_body_as_it_was_encoded(several: list[Message]) -> None:
     """Joining changes nothing but the stamp that RudderStack has in each event."""

@@ -17,6 +17,7 @@ EXAMPLES = int(os.environ.get("FLAGS_EXAMPLES", "2000"))
 _SEEDS = st.integers(0, 2**63)
 
 
+@pytest.mark.repeats
 @settings(max_examples=EXAMPLES)
 @given(seed=_SEEDS)
 @pytest.mark.timeout(120)

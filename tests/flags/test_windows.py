@@ -61,6 +61,7 @@ def read(data: bytes) -> tuple[object, str]:
             return end.value, source
 
 
+@pytest.mark.repeats
 @settings(deadline=None, max_examples=500)
 @given(VALUES, SPACES, SPACES, WINDOWS, WRITTEN)
 def test_any_window_reads_what_python_reads(
@@ -74,6 +75,7 @@ def test_any_window_reads_what_python_reads(
     assert source in ("", text)
 
 
+@pytest.mark.repeats
 @settings(deadline=None, max_examples=300)
 @given(VALUES, WINDOWS, st.data())
 def test_what_is_cut_is_refused(value: object, window: int, data: st.DataObject) -> None:

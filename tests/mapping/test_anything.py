@@ -57,6 +57,7 @@ def test_resolving_never_raises_and_writes_to_nothing(event: Any, value: Any, co
     assert repr((event, value)) == repr(before)
 
 
+@pytest.mark.repeats
 @PATIENT
 @given(EVENTS, CONFIGS)
 def test_mapping_never_raises_and_writes_to_nothing(event: Any, config: Any) -> None:
@@ -81,6 +82,7 @@ def test_reading_a_mapping_raises_nothing_but_its_own_error(config: Any) -> None
             read()
 
 
+@pytest.mark.repeats
 @settings(deadline=None, max_examples=100, suppress_health_check=SLOW)
 @given(EVENTS, CONFIGS)
 def test_no_event_takes_more_than_a_millisecond(event: Any, config: Any) -> None:

@@ -120,6 +120,7 @@ def test_numbers_out_of_range_are_refused() -> None:
             Memory(**wrong)
 
 
+@pytest.mark.repeats
 def test_a_hundred_thousand_users_hold_the_bound() -> None:
     """What does the memory take on a busy server? At most the limit, times 512 bytes."""
     limit = 20_000

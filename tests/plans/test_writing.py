@@ -282,6 +282,7 @@ ATOMS = st.fixed_dictionaries({}, optional={"type": KINDS | st.lists(KINDS, max_
 )
 
 
+@pytest.mark.repeats
 @given(st.recursive(ATOMS, around, max_leaves=8))
 def test_any_schema_becomes_a_module_that_works(schema: Any) -> None:
     """Whatever is in it; msgspec understands every class."""

@@ -276,6 +276,7 @@ def live(conditions: Conditions, acts: list[Act], deeds: list[tuple[str, float]]
         runner.run(_live(conditions, acts, deeds))
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize("unhurried", [False, True], ids=["memory", "unhurried"])
 @pytest.mark.parametrize(
     ("acts", "deeds"),
@@ -296,6 +297,7 @@ def test_a_task_that_is_cancelled_at_any_of_its_steps_loses_nothing(
             live(conditions, acts, [*deeds, ("steps", step), ("cancel ours", which)])
 
 
+@pytest.mark.repeats
 @given(
     conditions=CONDITIONS,
     acts=st.lists(ACTS, max_size=12),
@@ -370,6 +372,7 @@ FAULTS = st.sampled_from(
 )
 
 
+@pytest.mark.repeats
 @pytest.mark.whole_way
 @given(
     faults=st.lists(FAULTS, max_size=6),

@@ -205,6 +205,7 @@ async def live_an_hour(lines: Lines) -> dict[str, int]:
     return happened
 
 
+@pytest.mark.repeats
 def test_an_hour_of_outages_says_no_kind_of_trouble_twice_in_ten_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

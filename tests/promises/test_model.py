@@ -470,6 +470,7 @@ def _undone(tasks: Sequence[asyncio.Task[object]]) -> list[asyncio.Task[object]]
     return [task for task in tasks if not task.done()]
 
 
+@pytest.mark.repeats
 @pytest.mark.timeout(240)
 def test_whatever_is_mixed_everything_adds_up_after_every_step() -> None:
     """What happens when all of it happens at once? Every event is in one place, and counted there."""

@@ -25,6 +25,7 @@ async def sample(analytics: AsyncAnalytics, samples: list[Statistics]) -> None:
         await asyncio.sleep(0.004)
 
 
+@pytest.mark.repeats
 async def test_a_hundred_thousand_events_through_a_bad_day() -> None:
     """503s, resets, cut answers, hangs and 50 bad events: the 50 are named, all others arrive."""
     faults = [

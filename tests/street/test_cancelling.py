@@ -531,6 +531,7 @@ TROUBLES = st.builds(
 )
 
 
+@pytest.mark.repeats
 @given(
     script=st.lists(TROUBLES, max_size=6),
     cancels=st.lists(st.integers(0, 30), max_size=5),

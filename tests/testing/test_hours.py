@@ -98,6 +98,7 @@ async def test_full_jitter_spreads_over_the_whole_pause() -> None:
     await analytics.shutdown()
 
 
+@pytest.mark.repeats
 async def test_a_server_that_is_away_for_six_hours_loses_nothing() -> None:
     """With retries enough for it: two requests a minute meanwhile, then everything, in order."""
     gateway = Gateway(lambda asked: HANGS if asked.at < away else YES)
@@ -385,6 +386,7 @@ async def test_while_it_fails_one_request_probes_then_one_two_four_follow() -> N
     await analytics.shutdown()
 
 
+@pytest.mark.repeats
 @pytest.mark.timeout(60)
 async def test_an_outage_gets_a_third_of_the_usual_requests_at_the_most() -> None:
     """300 clients, one batch a second each, half a minute of 503, and no storm afterwards."""
