@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import cached_property
 from types import TracebackType
@@ -19,12 +17,13 @@ from asyncsdk.client.directing import Directed
 from asyncsdk.client.flag_desk import FlagDesk
 from asyncsdk.client.house import House, check_shape
 from asyncsdk.client.leaving import Leaving
+from asyncsdk.client.letter_desk import LetterDesk
 from asyncsdk.client.posting import let_in
 from asyncsdk.client.running import Runner
 from asyncsdk.client.saying import Saying, Shared
 from asyncsdk.client.settings import Options, read
 from asyncsdk.delivery.lane import Lane
-from asyncsdk.errors import ConfigurationError, DeliveryError, ValidationError
+from asyncsdk.errors import ConfigurationError, ValidationError
 from asyncsdk.intake import Budget
 from asyncsdk.messages import Consent, Id, Object, check_consent, check_id
 from asyncsdk.options import Delivery, resolve
@@ -37,9 +36,6 @@ from asyncsdk.transports import AiohttpTransport
 if TYPE_CHECKING:
     from asyncsdk.client.pushing import Pushing
     from asyncsdk.flags.getting import Flags
-
-#: Seconds within which what was made of replayed letters should be stored.
-_STORING = 5.0
 
 
 class AsyncAnalytics(Saying):
@@ -106,6 +102,7 @@ class AsyncAnalytics(Saying):
         self._flag_desk = FlagDesk(self._house, runner, shared)
         self._pushing = self._make_pushing(runner)
         self._pusher = None if self._pushing is None else self._pushing.only
+        self._letter_desk = LetterDesk(self._house, settings, reporter, self._pushing)
         self._leaving = Leaving(self._house, runner, settings, reporter)
         runner.on_start = self._leaving.attend
 
@@ -145,7 +142,7 @@ class AsyncAnalytics(Saying):
     ) -> None:
         """Shut down within `shutdown_timeout`; a cancelled host still drains once."""
         self._flag_desk.rest()
-        await self._runner.shutdown(await self._bury_within(None), for_good=True)
+        await self._runner.shutdown(await self._letter_desk.bury_within(None), for_good=True)
         self._leaving.forget()
 
     async def start(self) -> AsyncAnalytics:
@@ -193,7 +190,9 @@ class AsyncAnalytics(Saying):
             ConfigurationError: The client is running on another loop.
         """
         self._flag_desk.rest()
-        result = await self._runner.shutdown(await self._bury_within(timeout), for_good=False)
+        result = await self._runner.shutdown(
+            await self._letter_desk.bury_within(timeout), for_good=False
+        )
         self._leaving.forget()
         return result
 
@@ -384,43 +383,13 @@ class AsyncAnalytics(Saying):
 
     # Dead letters.
 
-    async def dead_letters(self, destination: str | None = None) -> AsyncIterator[DeadLetter]:
+    def dead_letters(self, destination: str | None = None) -> AsyncIterator[DeadLetter]:
         """Iterate over the events that were refused or given up, oldest first.
 
         Args:
             destination: The name of one; None for all.
         """
-        await self._bury_unmapped()
-        async for letter in self._settings.store.dead_letters(destination):
-            yield letter
-
-    async def _bury_within(self, timeout: float | None) -> float | None:
-        """Give the store the dead letters of `push`, if any; return what is left of *timeout*."""
-        if self._pushing is None or not self._pushing.has_letters:
-            return timeout
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        seconds = self._settings.shutdown_timeout if timeout is None else timeout
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds / 2):
-                await self._bury_unmapped()
-        return max(seconds - (clock() - began), 0.0)
-
-    async def _bury_unmapped(self) -> None:
-        pushing = self._pushing
-        letters = [] if pushing is None else pushing.take_letters()
-        if pushing is None or not letters:
-            return
-        buried = False
-        try:
-            await self._settings.store.bury(letters)
-            buried = True
-        except Exception as error:  # noqa: BLE001 - a store may raise anything; they are tried again
-            kind = type(error).__name__
-            self._reporter.say("unmapped", f"the store took no dead letters of push ({kind})")
-        finally:
-            if not buried:
-                pushing.give_back(letters)
+        return self._letter_desk.read(destination)
 
     async def replay(self, *message_ids: str, destination: str | None = None) -> int:
         """Put dead letters back to the end of the queue, with their ids; return how many.
@@ -434,56 +403,7 @@ class AsyncAnalytics(Saying):
         """
         self._runner.start()
         wanted = frozenset(message_ids) or None
-        return await self._runner.undivided(self._replay(wanted, destination))
-
-    async def _replay(self, wanted: frozenset[str] | None, destination: str | None) -> int:
-        """Ask lane by lane: letters of destinations that are not here stay where they are."""
-        await self._bury_unmapped()
-        store = self._settings.store
-        count = 0
-        for lane in self._house.lanes:
-            if destination in (None, lane.name):
-                found = await store.exhume(lane.name, wanted)
-                letters, pushed = (
-                    (found, []) if self._pushing is None else self._pushing.replay(found)
-                )
-                left = lane.replay(letters)
-                await store.bury(left)
-                await self._forget(lane.name, pushed)
-                count += len(found) - len(left)
-        return count
-
-    async def _forget(self, name: str, pushed: Sequence[tuple[DeadLetter, Receipt]]) -> None:
-        """Forget letters whose events were pushed anew: no batch is made of them as they are.
-
-        Not before the store has what was made of them; where that takes too long they stay letters.
-        """
-        store = self._settings.store
-        if pushed:
-            done = await self._all_stored([receipt for _, receipt in pushed])
-            await store.bury([letter for letter, _ in pushed])
-            ids = {one.message_id for (one, _), safe in zip(pushed, done, strict=True) if safe}
-            if ids:
-                await store.purge(name, frozenset(ids))
-            await self._bury_unmapped()  # what cannot be mapped still
-
-    async def _all_stored(self, receipts: Sequence[Receipt]) -> list[bool]:
-        """Wait a moment for a store that outlives us; say which it has, or are settled."""
-        if self._settings.store.durability == "memory":
-            return [True] * len(receipts)
-        clock = asyncio.get_running_loop().time
-        ends = clock() + _STORING
-        done: list[bool] = []
-        for receipt in receipts:
-            try:
-                await receipt.stored(max(ends - clock(), 0.0))
-            except DeliveryError:  # settled, for good or ill
-                done.append(True)
-            except TimeoutError:
-                done.append(False)
-            else:
-                done.append(True)
-        return done
+        return await self._runner.undivided(self._letter_desk.replay(wanted, destination))
 
     async def purge(self, *message_ids: str, destination: str | None = None) -> int:
         """Forget dead letters for good; return how many.
@@ -492,10 +412,7 @@ class AsyncAnalytics(Saying):
             message_ids: Which; none means all.
             destination: The name of one; None for all.
         """
-        await self._bury_unmapped()
-        wanted = frozenset(message_ids) or None
-        count: int = await self._settings.store.purge(destination, wanted)
-        return count
+        return await self._letter_desk.purge(frozenset(message_ids) or None, destination)
 
     def __del__(self) -> None:
         """See to what waits when nobody holds the client any more."""
