@@ -26,9 +26,10 @@ from asyncsdk.errors import (
     TransportError,
     ValidationError,
 )
+from asyncsdk.ledger import FlushResult, LaneStatistics, Statistics
 from asyncsdk.messages import Event, Message
 from asyncsdk.options import Delivery
-from asyncsdk.receipts import FlushResult, LaneStatistics, Outcome, Receipt, State, Statistics
+from asyncsdk.receipts import Outcome, Receipt, State
 from asyncsdk.seams import DeadLetter
 from asyncsdk.stores import MemoryStore
 from asyncsdk.version import __version__

@@ -20,9 +20,10 @@ from functools import partial
 
 from asyncsdk.backlog import Backlog, Chunk
 from asyncsdk.batching import is_plenty
+from asyncsdk.ledger import Ledger
 from asyncsdk.options import LaneOptions
 from asyncsdk.outside import Bell
-from asyncsdk.receipts import Fates, Ledger, Outcome, Place, dropped
+from asyncsdk.receipts import Fates, Outcome, Place, dropped
 from asyncsdk.seams import DeadLetter, Encoded, Room
 
 #: Seconds until the owner looks again whether threads have left more.

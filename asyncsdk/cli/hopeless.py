@@ -1,6 +1,6 @@
 """When to stop sending a file: the server cannot be reached, or will not have it. Pure."""
 
-from asyncsdk.receipts import Statistics
+from asyncsdk.ledger import Statistics
 
 #: Requests in a row that fail, before anything was ever delivered, until we believe it.
 _FAILURES = 5

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from asyncsdk.receipts import LaneStatistics, Statistics
+from asyncsdk.ledger import LaneStatistics, Statistics
 from asyncsdk.seams import Stock
 
 #: The content type of the text.

@@ -26,7 +26,7 @@ from asyncsdk.client import AsyncAnalytics
 from asyncsdk.client.settings import Options
 from asyncsdk.destinations import PostHog, RudderStack, Segment
 from asyncsdk.errors import ValidationError
-from asyncsdk.receipts import FlushResult, Statistics
+from asyncsdk.ledger import FlushResult, Statistics
 from asyncsdk.seams import Destination
 
 _NAMED = 10  # bad lines that are shown with their reason

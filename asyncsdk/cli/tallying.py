@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
 
-from asyncsdk.receipts import Statistics
+from asyncsdk.ledger import Statistics
 
 
 class Tally(Struct, frozen=True, kw_only=True):

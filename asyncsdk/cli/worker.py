@@ -27,7 +27,7 @@ from asyncsdk.client import AsyncAnalytics
 from asyncsdk.client.environment import read_environment
 from asyncsdk.client.settings import Options
 from asyncsdk.errors import ConfigurationError
-from asyncsdk.receipts import Statistics
+from asyncsdk.ledger import Statistics
 from asyncsdk.seams import Destination
 
 #: Looks in a row that find nothing left: the count of a queue in Redis is a second old at the most.

@@ -25,10 +25,11 @@ from asyncsdk.client.settings import Options, read
 from asyncsdk.delivery.lane import Lane
 from asyncsdk.errors import ConfigurationError, ValidationError
 from asyncsdk.intake import Budget
+from asyncsdk.ledger import FlushResult, Statistics
 from asyncsdk.messages import Consent, Id, Object, check_consent, check_id
 from asyncsdk.options import Delivery, resolve
 from asyncsdk.outside import Outside
-from asyncsdk.receipts import FlushResult, Receipt, Statistics
+from asyncsdk.receipts import Receipt
 from asyncsdk.reporting import Reporter, logger
 from asyncsdk.seams import CountsAttempts, DeadLetter, Destination, HandsOver, Store
 from asyncsdk.transports import AiohttpTransport

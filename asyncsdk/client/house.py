@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from asyncsdk.delivery.lane import Lane
 from asyncsdk.errors import ConfigurationError
-from asyncsdk.receipts import LaneStatistics, Statistics, add_up
+from asyncsdk.ledger import LaneStatistics, Statistics, add_up
 from asyncsdk.seams import Destination, Store
 
 

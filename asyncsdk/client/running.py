@@ -25,7 +25,8 @@ from asyncsdk.client.settings import Settings
 from asyncsdk.delivery.keeping import Companion, Run
 from asyncsdk.delivery.lane import Lane
 from asyncsdk.errors import ClientClosedError, ConfigurationError, DeliveryError
-from asyncsdk.receipts import AWAITS_FLAGS, FlushResult, LaneStatistics, State, Statistics
+from asyncsdk.ledger import FlushResult, LaneStatistics, Statistics
+from asyncsdk.receipts import AWAITS_FLAGS, State
 from asyncsdk.reporting import Reporter
 from asyncsdk.seams import Transport
 

@@ -34,9 +34,10 @@ from asyncsdk.delivery.writing import Writer
 from asyncsdk.errors import DeliveryError, StoreError
 from asyncsdk.holding import ConsentRoom, Deferred, Held, Waiting, WaitingRoom
 from asyncsdk.intake import Budget, Door
+from asyncsdk.ledger import LaneStatistics, Ledger
 from asyncsdk.options import LaneOptions
 from asyncsdk.outside import Bell, Outside
-from asyncsdk.receipts import PENDING, Fates, LaneStatistics, Ledger, dropped
+from asyncsdk.receipts import PENDING, Fates, dropped
 from asyncsdk.reporting import Reporter
 from asyncsdk.retrying import Move, Pace, Range
 from asyncsdk.seams import (

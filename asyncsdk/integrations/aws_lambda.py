@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar, cast, overload
 
 from asyncsdk.client import AsyncAnalytics
 from asyncsdk.errors import ConfigurationError
-from asyncsdk.receipts import FlushResult
+from asyncsdk.ledger import FlushResult
 from asyncsdk.reporting import logger
 from asyncsdk.transports import aio
 

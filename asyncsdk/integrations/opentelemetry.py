@@ -27,8 +27,8 @@ except ImportError as _missing:
 
 from asyncsdk.client import AsyncAnalytics
 from asyncsdk.hosting.totalling import Totals
+from asyncsdk.ledger import LaneStatistics
 from asyncsdk.messages import Message
-from asyncsdk.receipts import LaneStatistics
 from asyncsdk.reporting import Sending, Sent, SentHook
 from asyncsdk.version import __version__
 

@@ -16,7 +16,7 @@ except ImportError as _missing:
 
 from asyncsdk.client import AsyncAnalytics
 from asyncsdk.hosting.totalling import Totals
-from asyncsdk.receipts import LaneStatistics, Statistics, add_up
+from asyncsdk.ledger import LaneStatistics, Statistics, add_up
 
 Read = Callable[[LaneStatistics], Mapping[str, float]]
 #: A metric's name, a destination's, and the value of the label beside it or "".

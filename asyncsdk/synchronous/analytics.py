@@ -21,8 +21,9 @@ from asyncsdk.client.directing import Directed
 from asyncsdk.client.gate import Call
 from asyncsdk.client.running import Runner
 from asyncsdk.client.settings import Options
+from asyncsdk.ledger import FlushResult, Statistics
 from asyncsdk.messages import Consent, Id, Object
-from asyncsdk.receipts import FlushResult, Outcome, Receipt, Statistics
+from asyncsdk.receipts import Outcome, Receipt
 from asyncsdk.seams import DeadLetter, Destination
 from asyncsdk.synchronous.flags import SyncFlags, Wait
 from asyncsdk.synchronous.receipts import SyncReceipt

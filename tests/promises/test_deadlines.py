@@ -22,8 +22,9 @@ import pytest
 from asyncsdk import AsyncAnalytics, RudderStack
 from asyncsdk.client.settings import Options
 from asyncsdk.collector import Collector, Fault
+from asyncsdk.ledger import FlushResult
 from asyncsdk.messages import Message
-from asyncsdk.receipts import FlushResult, Receipt, State
+from asyncsdk.receipts import Receipt, State
 from asyncsdk.seams import HttpRequest, HttpResponse, Transport
 from asyncsdk.stores import MemoryStore
 from tests.promises.hostile import deaf, mute, proxying, serving, stall, wired

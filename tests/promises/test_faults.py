@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from asyncsdk import AsyncAnalytics, DeliveryError
 from asyncsdk.client.settings import Options
-from asyncsdk.receipts import LaneStatistics, State
+from asyncsdk.ledger import LaneStatistics
+from asyncsdk.receipts import State
 from tests.promises.hostile import (
     after_bytes,
     deaf,

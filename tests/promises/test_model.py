@@ -28,8 +28,9 @@ from hypothesis.stateful import (
 )
 
 from asyncsdk import AsyncAnalytics, Delivery, DeliveryError, MemoryStore, QueueFullError
+from asyncsdk.ledger import LaneStatistics
 from asyncsdk.messages import Message
-from asyncsdk.receipts import LaneStatistics, Receipt, State
+from asyncsdk.receipts import Receipt, State
 from asyncsdk.testing import VirtualTimeLoop
 from tests.street import walking
 from tests.testing.scripted import (

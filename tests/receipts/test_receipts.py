@@ -12,20 +12,8 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from asyncsdk.errors import DeliveryError
-from asyncsdk.receipts import (
-    DELIVERED,
-    PENDING,
-    Fates,
-    LaneStatistics,
-    Ledger,
-    Outcome,
-    Place,
-    Receipt,
-    State,
-    Statistics,
-    add_up,
-    dropped,
-)
+from asyncsdk.ledger import LaneStatistics, Ledger, Statistics, add_up
+from asyncsdk.receipts import DELIVERED, PENDING, Fates, Outcome, Place, Receipt, State, dropped
 
 REJECTED = Outcome(State.REJECTED, "HTTP 400", 400, DeliveryError("no"))
 DEAD = Outcome(State.DEAD, "no answer", None, DeliveryError("gave up"))

@@ -8,7 +8,7 @@ import pytest
 
 from asyncsdk import AsyncAnalytics
 from asyncsdk.collector import Collector, Fault
-from asyncsdk.receipts import Statistics
+from asyncsdk.ledger import Statistics
 from tests.street.walking import BLANK, adds_up, letters, to, track, until
 
 EVENTS = 100_000

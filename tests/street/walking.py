@@ -12,7 +12,8 @@ import pytest
 from asyncsdk import AsyncAnalytics, Delivery, RudderStack
 from asyncsdk.client.settings import Options
 from asyncsdk.collector import Collector, Event
-from asyncsdk.receipts import LaneStatistics, Receipt
+from asyncsdk.ledger import LaneStatistics
+from asyncsdk.receipts import Receipt
 from asyncsdk.seams import DeadLetter
 from tests.secrecy import EMAIL, WORD
 
