@@ -1,6 +1,7 @@
 """The transport on aiohttp: kept connections, closing, and what it is told."""
 
 import asyncio
+import gc
 import ssl
 from collections.abc import AsyncIterator
 
@@ -202,6 +203,22 @@ async def test_the_environments_proxy_is_obeyed_only_when_told(
         await transport.send(post(target.url))
         await transport.close()
     assert len(line.asked) == asked
+
+
+async def test_a_server_that_is_away_leaves_nothing_to_the_garbage_collector() -> None:
+    """An outage may last for hours; what each attempt leaves behind would hold up the host's loop."""
+    async with listening() as gone:
+        url = gone.url
+    transport = await opened()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            with pytest.raises(TransportError, match="failed"):
+                await transport.send(post(url))
+        assert gc.collect() < 20, "objects, where each attempt left ninety"
+    finally:
+        gc.enable()
 
 
 async def test_a_host_that_does_not_exist_is_a_transport_error() -> None:
