@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from msgspec import Struct
 
+from asyncsdk.discreet import Discreet
 from asyncsdk.seams import Destination, HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ Value = bool | str
 _NOTHING: Mapping[str, Any] = {}
 
 
-class Question(Struct, frozen=True, kw_only=True):
+class Question(Discreet, frozen=True, kw_only=True):
     """Whose flags are asked for, and what is known of them.
 
     Attributes:

@@ -13,12 +13,13 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
+from asyncsdk.discreet import Discreet
 from asyncsdk.messages import Message
 from asyncsdk.options import Delivery
 from asyncsdk.wire.encoding import decode
 
 
-class Encoded(Struct, frozen=True):
+class Encoded(Discreet, frozen=True):
     """One event in its system's form.
 
     Attributes:
@@ -62,7 +63,7 @@ class RouteLimits(Struct, frozen=True, kw_only=True):
     gives_way: bool = False
 
 
-class HttpRequest(Struct, frozen=True, kw_only=True):
+class HttpRequest(Discreet, frozen=True, kw_only=True):
     """One request, complete.
 
     Attributes:
@@ -86,7 +87,7 @@ class HttpRequest(Struct, frozen=True, kw_only=True):
         return f"HttpRequest({self.method} {len(self.body)} bytes)"
 
 
-class HttpResponse(Struct, frozen=True, kw_only=True):
+class HttpResponse(Discreet, frozen=True, kw_only=True):
     """One whole answer.
 
     Attributes:
@@ -243,7 +244,7 @@ class Transport(Protocol):
         ...
 
 
-class Batch(Struct, frozen=True, kw_only=True):
+class Batch(Discreet, frozen=True, kw_only=True):
     """Events that were sealed together; never changed, and named by their key.
 
     Attributes:
@@ -313,7 +314,7 @@ class Room(Struct, frozen=True, kw_only=True):
     batches: int = 1
 
 
-class DeadLetter(Struct, frozen=True, kw_only=True, gc=False):
+class DeadLetter(Discreet, frozen=True, kw_only=True, gc=False):
     """An event that will not be tried again, and why.
 
     Attributes:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import msgspec
-from msgspec import Struct
 
+from asyncsdk.discreet import Discreet
 from asyncsdk.errors import ConfigurationError
 from asyncsdk.messages import Message
 from asyncsdk.options import (
@@ -86,7 +86,7 @@ class Options(TypedDict, total=False):
     trust_env: bool
 
 
-class Settings(Struct, frozen=True, kw_only=True):
+class Settings(Discreet, frozen=True, kw_only=True):
     """The client's options, resolved; those of the lanes are in `delivery`."""
 
     delivery: Delivery = Delivery()
@@ -112,6 +112,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     ssl: ssl_module.SSLContext | None = None
     proxy: str | None = None
     trust_env: bool = False
+
+    def __repr__(self) -> str:
+        """Show none of them: a proxy's URL may hold a password, a store's too."""
+        return "<Settings>"
 
 
 _OWN = set(Settings.__struct_fields__) - {"delivery"}

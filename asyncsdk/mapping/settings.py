@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgspec import Struct
-
+from asyncsdk.discreet import Discreet
 from asyncsdk.errors import ConfigurationError
 from asyncsdk.mapping.making import Maker
 from asyncsdk.mapping.mapped import Value
@@ -51,7 +50,7 @@ _DELIVERY: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 NAMES = _CALLS | _DELIVERY.keys()
 
 
-class Settings(Struct, frozen=True, kw_only=True):
+class Settings(Discreet, frozen=True, kw_only=True):
     """Compiled settings.
 
     Attributes:

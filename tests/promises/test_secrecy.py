@@ -13,6 +13,7 @@ from typing import Any, Unpack
 
 import pytest
 from msgspec import Struct
+from rich.pretty import pretty_repr
 
 from asyncsdk import (
     AnalyticsError,
@@ -25,7 +26,8 @@ from asyncsdk import (
     RudderStack,
     Segment,
 )
-from asyncsdk.client.settings import Options
+from asyncsdk.client.settings import Options, read
+from asyncsdk.flag_seams import Question
 from asyncsdk.seams import Batch, DeadLetter, Encoded, HttpRequest, HttpResponse, Lease, Progress
 from tests.promises.children import LOOPS, WHOLE_WAY, run
 from tests.secrecy import EMAIL, WORD, planted_in
@@ -283,7 +285,7 @@ def test_what_seams_hand_on_shows_sizes() -> None:
     data = f'{{"email":"{EMAIL}","note":"{WORD}"'.encode()
     batch = Batch(key="k", route="batch", events=[data], size=len(data))
     shown = Shown()
-    shown.see(
+    seen = (
         Encoded("batch", data),
         batch,
         Lease("rudder", batch, Progress(open=[(0, 1)])),
@@ -294,8 +296,13 @@ def test_what_seams_hand_on_shows_sizes() -> None:
         GetFluxly(KEY),
         Inslytic(KEY),
         PostHog(KEY, personal_api_key=KEY, flag_definitions=data),
+        Question(distinct_id=EMAIL, person_properties={"note": WORD}),
+        read({"proxy": f"http://user:{KEY}@proxy", "default_context": {"note": WORD}}),
     )
+    shown.see(*seen)
     assert planted_in(*shown.ours) == []
+    # For rich's tracebacks, which show local variables, structs have a second way to be shown.
+    assert planted_in(*map(pretty_repr, seen)) == []
 
 
 @LOOPS

@@ -16,9 +16,9 @@ from typing import Protocol, TypeAlias, TypeVar, cast
 from urllib.parse import urlsplit, urlunsplit
 
 import anyio
-from msgspec import Struct
 
 from asyncsdk import border
+from asyncsdk.discreet import Discreet
 from asyncsdk.errors import ConfigurationError, StoreAwayError, StoreFullError
 from asyncsdk.stores.redis.errands import Errands
 from asyncsdk.stores.redis.scripts import Script
@@ -52,7 +52,7 @@ class _Client(Protocol):
 _Make = Callable[..., _Client]
 
 
-class Address(Struct, frozen=True, kw_only=True):
+class Address(Discreet, frozen=True, kw_only=True):
     """Where Redis is.
 
     Attributes:
