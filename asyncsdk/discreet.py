@@ -6,14 +6,14 @@ for the local variables of a traceback too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
 from msgspec import Struct
 
 
 class Discreet(Struct, frozen=True):
-    """A struct that says of itself what its own `__repr__` says."""
+    """A struct whose fields only its own `__repr__` may show."""
 
-    def __rich_repr__(self) -> Iterator[str]:
-        """Say the same to rich."""
-        yield repr(self)
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Show rich no field."""
+        return []
