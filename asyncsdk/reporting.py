@@ -177,11 +177,16 @@ class Reporter:
         if hook is not None:
             self.call("on_request", hook, outcome)
 
-    def hook_failed(self, name: str, error: BaseException) -> None:
-        """Say once that the user's hook *name* raised; the kind of error only, not its text."""
+    def hook_failed(
+        self, name: str, error: BaseException, *, then: str = "delivery goes on without it"
+    ) -> None:
+        """Say once that the user's hook *name* raised, and what comes *then*.
+
+        The kind of error only, not its text.
+        """
         self.once(
             f"hook {name}",
-            f"{name} raised {type(error).__name__}; delivery goes on without it (said once)",
+            f"{name} raised {type(error).__name__}; {then} (said once)",
             level=logging.ERROR,
         )
 

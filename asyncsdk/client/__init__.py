@@ -13,6 +13,6 @@ settings     the client's own options, checked
 environment  a destination and its options, from variables
 """
 
-from asyncsdk.client.analytics import AsyncAnalytics
+from asyncsdk.client.analytics import AsyncAnalytics, counters_of
 
-__all__ = ["AsyncAnalytics"]
+__all__ = ["AsyncAnalytics", "counters_of"]

@@ -427,6 +427,11 @@ class AsyncAnalytics(Saying):
         return f"<AsyncAnalytics to {names}: {self.pending} pending>"
 
 
+def counters_of(client: AsyncAnalytics) -> Callable[[], Statistics]:
+    """Return what reads the counters of *client*, also when nobody holds that any more."""
+    return client._runner.statistics  # noqa: SLF001 - of the same module
+
+
 def _check_destinations(destinations: tuple[Destination, ...]) -> None:
     if not destinations:
         raise ConfigurationError("destinations: at least one is needed, such as RudderStack(…)")

@@ -76,7 +76,8 @@ def apply_hooks(
         try:
             result = _call(hook, message)
         except (Exception, CancelledError) as error:  # noqa: BLE001 - it may be a redactor
-            reporter.hook_failed(f"before_send {getattr(hook, '__qualname__', '')}", error)
+            name = f"before_send {getattr(hook, '__qualname__', '')}"
+            reporter.hook_failed(name, error, then="events on which it raises are dropped")
             return None, "hook_failed"
         if result is None:
             return None, "before_send"

@@ -80,7 +80,7 @@ class Fault(Struct, frozen=True, kw_only=True):
     status: int = 503
     body: str | None = None
     seconds: float = math.inf
-    retry_after: str | None = None
+    retry_after: str | float | None = None
     share: float = 1.0
     part: float = 1.0
     times: int | None = None
@@ -198,8 +198,12 @@ def _plan(chosen: Fault | None, delays: Sequence[Fault]) -> Plan:
 def faulted_answer(fault: Fault, words: Callable[[int], Answer]) -> Answer:
     """Build the answer of a `status` or `max_body` fault; *words* are the system's for a status."""
     status = 413 if fault.kind == "max_body" else fault.status
-    headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
+    headers = {} if fault.retry_after is None else {"Retry-After": _seconds(fault.retry_after)}
     if fault.body is not None:
         return Answer(status=status, text=fault.body, headers=headers)
     answer = words(status)
     return msgspec.structs.replace(answer, headers={**answer.headers, **headers})
+
+
+def _seconds(retry_after: str | float) -> str:
+    return retry_after if isinstance(retry_after, str) else f"{retry_after:g}"

@@ -25,9 +25,9 @@ except ImportError as _missing:
         "asyncsdk.integrations.opentelemetry needs opentelemetry-api: pip install 'asyncsdk[otel]'"
     ) from _missing
 
-from asyncsdk.client import AsyncAnalytics
+from asyncsdk.client import AsyncAnalytics, counters_of
 from asyncsdk.hosting.totalling import Totals
-from asyncsdk.ledger import LaneStatistics
+from asyncsdk.ledger import LaneStatistics, Statistics
 from asyncsdk.messages import Message
 from asyncsdk.reporting import Sending, Sent, SentHook
 from asyncsdk.version import __version__
@@ -61,6 +61,10 @@ _LEVELS: dict[str, tuple[str, str, Read]] = {
 }
 
 
+#: Clients that ended and are still to be read; the oldest are forgotten where nobody collects.
+_MOST_ENDED = 100
+
+
 class OpenTelemetry:
     """Tell OpenTelemetry about clients: one object for all clients of a process.
 
@@ -89,17 +93,24 @@ class OpenTelemetry:
         )
         # This is all that changes.
         self._lock = threading.Lock()
-        self._clients: weakref.WeakKeyDictionary[AsyncAnalytics, int] = weakref.WeakKeyDictionary()
+        self._watched: dict[int, _Watched] = {}
         self._numbers = count()
         self._observe(meter)
 
     def watch(self, analytics: AsyncAnalytics) -> None:
-        """Read the counters of *analytics* whenever metrics are collected, as long as it lives.
+        """Read the counters of *analytics* whenever metrics are collected.
 
-        What was read of them stays counted afterwards: a counter never goes back.
+        Once more after its end, so that what it counted last is not lost: the exporter of a short
+        job collects when the job's clients are gone. What was read of them stays counted
+        afterwards: a counter never goes back.
         """
         with self._lock:
-            self._clients.setdefault(analytics, next(self._numbers))
+            if all(one.client() is not analytics for one in self._watched.values()):
+                watched = _Watched(weakref.ref(analytics), counters_of(analytics))
+                self._watched[next(self._numbers)] = watched
+            ended = [number for number, one in self._watched.items() if one.client() is None]
+            for number in ended[:-_MOST_ENDED]:  # nobody collects
+                del self._watched[number]
 
     def on_request(self, sending: Sending) -> SentHook:
         """Make a span of a request; for the client's option of the same name."""
@@ -125,35 +136,63 @@ class OpenTelemetry:
 
     def _observe(self, meter: Meter) -> None:
         for name, (unit, text, read) in _COUNTERS.items():
-            seen = self._reader(read, counts=True)
+            seen = self._reader(name, read, counts=True)
             meter.create_observable_counter(name, [seen], unit=unit, description=text)
         for name, (unit, text, read) in _LEVELS.items():
-            seen = self._reader(read, counts=False)
+            seen = self._reader(name, read, counts=False)
             meter.create_observable_up_down_counter(name, [seen], unit=unit, description=text)
 
     def _reader(
-        self, read: Read, *, counts: bool
+        self, name: str, read: Read, *, counts: bool
     ) -> Callable[[CallbackOptions], Iterable[Observation]]:
         # Clients may have destinations of the same name: they are one line of a chart.
         totals: Totals[Line] = Totals()
 
         def observe(_options: CallbackOptions) -> Iterator[Observation]:
-            found = (totals if counts else Totals()).add(partial(self._look, read))
-            for (name, reason), value in found.items():
-                labels = {"destination": name, **({"reason": reason} if reason else {})}
+            watched = self._to_count(name) if counts else self._living()
+            found = (totals if counts else Totals()).add(partial(_look, watched, read))
+            for (destination, reason), value in found.items():
+                labels = {"destination": destination, **({"reason": reason} if reason else {})}
                 yield metrics.Observation(value, labels)
 
         return observe
 
-    def _look(self, read: Read) -> dict[tuple[int, Line], float]:
+    def _to_count(self, counter: str) -> dict[int, _Watched]:
+        """Return all that are watched; who ended is forgotten once all its counters were read."""
         with self._lock:
-            clients = [(number, client) for client, number in self._clients.items()]
-        return {
-            (number, (name, reason)): value
-            for number, client in clients
-            for name, lane in client.statistics().destinations.items()
-            for reason, value in read(lane).items()
-        }
+            watched = dict(self._watched)
+            for number, one in watched.items():
+                if one.client() is None:
+                    one.read.add(counter)
+                    if len(one.read) == len(_COUNTERS):
+                        del self._watched[number]
+        return watched
+
+    def _living(self) -> dict[int, _Watched]:
+        with self._lock:
+            return {
+                number: one for number, one in self._watched.items() if one.client() is not None
+            }
+
+
+class _Watched:
+    """A client's counters, which outlive it, and what was read of them since its end."""
+
+    def __init__(
+        self, client: weakref.ref[AsyncAnalytics], counters: Callable[[], Statistics]
+    ) -> None:
+        self.client = client
+        self.counters = counters
+        self.read: set[str] = set()
+
+
+def _look(watched: Mapping[int, _Watched], read: Read) -> dict[tuple[int, Line], float]:
+    return {
+        (number, (name, reason)): value
+        for number, one in watched.items()
+        for name, lane in one.counters().destinations.items()
+        for reason, value in read(lane).items()
+    }
 
 
 def trace_context(message: Message) -> Message:

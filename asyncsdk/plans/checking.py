@@ -17,6 +17,8 @@ from asyncsdk.wire.values import clean
 
 Choice = Literal["forward", "drop", "dead_letter"]
 _CHOICES = ("forward", "drop", "dead_letter")
+#: A float below this is the whole number that it shows.
+_EXACT = 2**53
 
 
 class Violation(Struct, frozen=True):
@@ -98,7 +100,7 @@ class Check:
             return self._broken(message, "is not in the plan", self._unknown)
         try:
             plain, _ = clean(message.properties or {}, "properties")
-            decoder.decode(msgspec.json.encode(plain))
+            decoder.decode(msgspec.json.encode(_with_whole_numbers(plain)))
         except msgspec.ValidationError as error:
             return self._broken(message, str(error), self._violations)
         return message
@@ -132,3 +134,14 @@ class Check:
         except Exception as error:  # noqa: BLE001 - the user's code may raise anything
             # Not a reason to lose the event, which another hook's failure is.
             logger.error("asyncsdk: on_violation raised %s", type(error).__name__)
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    """Return plain *value* with each 2.0 as the 2 that it is for JSON Schema."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _with_whole_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_whole_numbers(item) for item in value]
+    return value

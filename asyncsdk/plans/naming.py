@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -36,6 +36,23 @@ def class_name(text: str, taken: Collection[str]) -> str:
     if not name or name[0].isdigit():
         name = f"Event{name}"
     return _free(name, taken, "")
+
+
+def field_names(texts: Sequence[str], taken: Collection[str]) -> dict[str, str]:
+    """Return names for fields, each another one.
+
+    What is a name already gets it first: a property that comes later takes nobody's name away.
+
+    Args:
+        texts: The plan's names.
+        taken: Names that are in use.
+    """
+    used = set(taken)
+    found: dict[str, str] = {}
+    for text in sorted(texts, key=lambda one: _NAME.fullmatch(one) is None):
+        found[text] = field_name(text, used)
+        used.add(found[text])
+    return found
 
 
 def field_name(text: str, taken: Collection[str]) -> str:

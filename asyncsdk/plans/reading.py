@@ -24,6 +24,16 @@ Schema: TypeAlias = Mapping[str, Any]
 #: Where the events of a plan may lie, from the outside inwards.
 _WRAPPERS = ("data", "tracking_plan", "trackingPlan", "rules", "events")
 _SCHEMAS = ("rules", "jsonSchema", "json_schema", "schema")
+#: What only a JSON Schema has, and what only one of objects has.
+_OF_SCHEMAS = ("$defs", "definitions", "$schema", "$ref")
+_OF_OBJECTS = ("properties", "allOf")
+#: The parts of a call: a plan's schema of an event has them around the properties.
+_OF_CALLS = frozenset(
+    {
+        *("anonymousId", "channel", "context", "event", "integrations", "messageId"),
+        *("originalTimestamp", "properties", "sentAt", "timestamp", "traits", "type", "userId"),
+    }
+)
 
 
 class PlannedEvent(Struct, frozen=True):
@@ -34,21 +44,23 @@ class PlannedEvent(Struct, frozen=True):
         schema: Of its properties.
         description: What the plan says of it.
         root: Where the schema's ``$ref`` begin.
+        version: Of several rules for one event, the highest holds.
     """
 
     name: str
     schema: Schema
     description: str = ""
     root: Schema = {}
+    version: int = 0
 
 
 def read_plan(text: bytes) -> list[PlannedEvent]:
     """Return the events of a plan, in its order.
 
-    Rules for other calls than `track` are left out.
+    Rules for other calls than `track` are left out, and of an event's versions all but the last.
 
     Raises:
-        ConfigurationError: It is no JSON, no plan, or two events have one name.
+        ConfigurationError: It is no JSON, no plan, or two events have one name and one version.
     """
     try:
         events = list(_events(msgspec.json.decode(text.removeprefix(BOM_UTF8))))
@@ -61,10 +73,13 @@ def read_plan(text: bytes) -> list[PlannedEvent]:
             "the plan has no events; give one of RudderStack's or Segment's, or a JSON Schema with "
             "a title"
         )
-    name, times = Counter(event.name for event in events).most_common(1)[0]
+    (name, _), times = Counter((one.name, one.version) for one in events).most_common(1)[0]
     if times > 1:
         raise ConfigurationError(f"the plan has two events named {name!r}")
-    return events
+    last: dict[str, int] = {}
+    for one in events:
+        last[one.name] = max(one.version, last.get(one.name, one.version))
+    return [one for one in events if one.version == last[one.name]]
 
 
 def _events(plan: object) -> Iterator[PlannedEvent]:
@@ -86,6 +101,8 @@ def _rules(plan: object) -> Sequence[object] | None:
         return None if any(_is_schema(one) for one in plan) else plan
     if not isinstance(plan, Mapping) or _is_schema(plan):
         return None
+    if "eventType" in plan:  # one event alone
+        return [plan]
     for name in _WRAPPERS:
         inner = plan.get(name)
         if isinstance(inner, Mapping | list):
@@ -96,7 +113,12 @@ def _rules(plan: object) -> Sequence[object] | None:
 def _is_schema(value: object) -> bool:
     if not isinstance(value, Mapping) or any(name in value for name in _SCHEMAS):
         return False
-    return any(name in value for name in ("properties", "$defs", "definitions", "$schema"))
+    return _is_object(value) or any(name in value for name in _OF_SCHEMAS)
+
+
+def _is_object(schema: Schema) -> bool:
+    """Say whether *schema* is one of objects."""
+    return schema.get("type") == "object" or any(name in schema for name in _OF_OBJECTS)
 
 
 def _of_rule(rule: Mapping[str, Any]) -> PlannedEvent:
@@ -106,35 +128,72 @@ def _of_rule(rule: Mapping[str, Any]) -> PlannedEvent:
     schemas = [rule[key] for key in _SCHEMAS if isinstance(rule.get(key), Mapping)]
     found: Schema = schemas[0] if schemas else {}
     description = rule.get("description") or found.get("description")
-    return PlannedEvent(name, _of_properties(found), _text(description), found)
+    version = rule.get("version")
+    return PlannedEvent(
+        name,
+        _of_properties(found),
+        _text(description),
+        found,
+        version if isinstance(version, int) else 0,
+    )
 
 
 def _of_properties(schema: Schema) -> Schema:
-    """Return the schema of the properties: plans have one for the whole call around it."""
+    """Return the schema of the properties: plans have one for the whole call around it.
+
+    One that names none of a call's parts was written by hand, for the properties themselves.
+    """
     parts = schema.get("properties")
-    inner = parts.get("properties") if isinstance(parts, Mapping) else None
+    if not isinstance(parts, Mapping):
+        return {"type": "object"}
+    if parts and _OF_CALLS.isdisjoint(parts):
+        return schema
+    inner = parts.get("properties")
     return inner if isinstance(inner, Mapping) else {"type": "object"}
 
 
 def _schemas(plan: object) -> Iterator[PlannedEvent]:
     if isinstance(plan, Sequence) and not isinstance(plan, str):
         for one in plan:
-            yield from _schemas(one)
-        return
+            found = _of_whole(one)
+            if not found:
+                raise ConfigurationError("a list of JSON Schemas has something else in it")
+            yield from found
+    else:
+        yield from _of_whole(plan)
+
+
+def _of_whole(plan: object) -> list[PlannedEvent]:
+    """Return the events of a document: it is one, or refers to one, or defines some."""
     if not isinstance(plan, Mapping) or not _is_schema(plan):
-        return
-    if "properties" in plan:
-        title = _text(plan.get("title"))
-        if not title:
-            raise ConfigurationError("a JSON Schema needs a title: it is the event's name")
-        yield PlannedEvent(title, plan, _text(plan.get("description")), plan)
-        return
+        return []
+    if "$ref" in plan:
+        return [_referred(plan)]
     defined = plan.get("$defs") or plan.get("definitions")
-    for schema in defined.values() if isinstance(defined, Mapping) else ():
-        # What has no title there is a part of others.
-        if isinstance(schema, Mapping) and _text(schema.get("title")):
-            text = _text(schema.get("description"))
-            yield PlannedEvent(_text(schema.get("title")), schema, text, plan)
+    if _is_object(plan) and (plan.get("title") or not isinstance(defined, Mapping)):
+        return [_of_schema(plan, plan)]
+    parts = defined.values() if isinstance(defined, Mapping) else ()
+    # What has no title there is a part of others.
+    events = [one for one in parts if isinstance(one, Mapping) and _text(one.get("title"))]
+    return [_of_schema(one, plan) for one in events if _is_object(one)]
+
+
+def _referred(plan: Schema) -> PlannedEvent:
+    """Return the event of a schema that says where it lies in itself."""
+    path = _text(plan["$ref"]).removeprefix("#/").split("/")
+    at: Any = plan
+    for part in path:
+        at = at.get(part) if isinstance(at, Mapping) else None
+    if not isinstance(at, Mapping):
+        raise ConfigurationError(f"the schema's $ref {plan['$ref']!r} leads nowhere in it")
+    return _of_schema({"title": plan.get("title"), **at}, plan)
+
+
+def _of_schema(schema: Schema, root: Schema) -> PlannedEvent:
+    title = _text(schema.get("title"))
+    if not title:
+        raise ConfigurationError("a JSON Schema needs a title: it is the event's name")
+    return PlannedEvent(title, schema, _text(schema.get("description")), root)
 
 
 def _text(value: object) -> str:

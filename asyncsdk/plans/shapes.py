@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
-from asyncsdk.plans.naming import class_name, field_name, prose, quoted
+from asyncsdk.plans.naming import class_name, field_names, prose, quoted
 from asyncsdk.plans.reading import Schema
 
 #: Objects inside of objects, and references to references; what lies deeper may be anything.
@@ -87,7 +87,10 @@ class Shaper:
 
     def _fields(self, own: str, schema: Schema, depth: int) -> tuple[tuple[Field, ...], bool]:
         """Return the fields of the class *own*, and whether there can be no others."""
-        properties = _mapping(schema.get("properties"))
+        # What is required need not be described.
+        required_too = [name for name in _sequence(schema.get("required")) if isinstance(name, str)]
+        properties = {**_mapping(schema.get("properties"))}
+        properties.update((name, {}) for name in required_too if name not in properties)
         sayable = [name for name in properties if not _UNSAYABLE.search(name)]
         first = len(self.shapes)
         whole = {name: self._whole(properties[name]) for name in sayable}
@@ -95,17 +98,16 @@ class Shaper:
             name: self._annotation(whole[name], f"{own} {name}", depth + 1) for name in sayable
         }
         # A field of the name of such a class would hide it from the fields after it.
-        taken = {shape.name for shape in self.shapes[first:]}
+        names = field_names(sayable, {shape.name for shape in self.shapes[first:]})
         needed = _sequence(schema.get("required"))
         fields: list[Field] = []
         for wire_name in sayable:
-            field = field_name(wire_name, taken)
-            taken.add(field)
             text = prose(str(whole[wire_name].get("description") or ""))
             required = wire_name in needed
-            fields.append(Field(field, wire_name, annotations[wire_name], required, text))
-        closed = schema.get("additionalProperties") is False and len(sayable) == len(properties)
-        return tuple(fields), closed
+            annotation = annotations[wire_name]
+            fields.append(Field(names[wire_name], wire_name, annotation, required, text))
+        closed = schema.get("additionalProperties") is False and not schema.get("patternProperties")
+        return tuple(fields), closed and len(sayable) == len(properties)
 
     def _whole(self, schema: object, depth: int = 0) -> Schema:
         """Return *schema* with what it refers to, and with the parts of ``allOf``, in it."""
@@ -242,8 +244,18 @@ def _union(annotations: Iterator[str]) -> str:
     found = list(dict.fromkeys(annotations))
     if not found or "Any" in found:
         return "Any"
+    if len(found) == 1:
+        return found[0]
     families = [_family(one) for one in found]
     literals = [one for one in found if one.startswith("Literal")]
+    if literals and set(found) <= {*literals, "None"}:
+        values = [one.removeprefix("Literal[").removesuffix("]") for one in literals]
+        return f"Literal[{', '.join((*values, *({'None'} & set(found))))}]"
+    if {"int", "float"} <= set(families):  # what breaks the one's bounds may keep to the other's
+        found = [
+            one.plain if isinstance(one, _Bounded) and family in ("int", "float") else one
+            for one, family in zip(found, families, strict=True)
+        ]
     if len(set(families)) < len(families) or (literals and len(found) > 1):
         return "Any"
     if len(found) - ("None" in found) > 1:

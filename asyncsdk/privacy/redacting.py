@@ -163,8 +163,11 @@ class Redaction:
         return found
 
     def _leaf(self, value: Any) -> Any:
-        """Return a text or a number redacted; what was not changed stays what it is."""
-        if value is None or isinstance(value, bool):
+        """Return a text, a number or a truth value redacted; what was not changed stays as it is.
+
+        No pattern is looked for in a truth value: it is not what anybody would call a text.
+        """
+        if value is None or (isinstance(value, bool) and self._hits_keys):
             return value
         text = _text(value)
         changed = self._swap(text)
@@ -192,6 +195,8 @@ def _is_number(value: object) -> bool:
 def _text(value: Any) -> str:
     if isinstance(value, Raw):
         return bytes(value).decode(errors="replace")
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return number_text(value) if isinstance(value, int | float) else str(value)
 
 

@@ -8,7 +8,7 @@ so, and no loop and no server is needed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from threading import Lock
@@ -17,15 +17,16 @@ from unittest import mock
 
 from msgspec import structs
 
-from asyncsdk.client import posting, saying
+from asyncsdk.client import AsyncAnalytics, posting, saying
 from asyncsdk.delivery.lane import Lane
+from asyncsdk.errors import ValidationError
 from asyncsdk.messages import Event, Kind, Message, properties_of
 from asyncsdk.outside import Outside
-from asyncsdk.receipts import DELIVERED, Place, Receipt, State
+from asyncsdk.receipts import AWAITS_CONSENT, DELIVERED, Outcome, Place, Receipt, State
 from asyncsdk.seams import Encoded
 from asyncsdk.testing.comparing import differences, plain
 from asyncsdk.wire.ids import given_id
-from asyncsdk.wire.times import format_time
+from asyncsdk.wire.times import format_time, read_timestamp
 from asyncsdk.wire.values import own_copy
 
 _FIELDS = Message.__struct_fields__
@@ -34,6 +35,7 @@ _FRESH = frozenset({"message_id", "original_timestamp"})
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 #: Where a number goes as its text.
 _IDS = frozenset({"user_id", "anonymous_id"})
+_TIMES = frozenset({"timestamp", "original_timestamp"})
 #: Recorded calls that a failure shows.
 _SHOWN = 3
 
@@ -46,6 +48,7 @@ class Recording(Sequence[Message]):
         self._lock = Lock()
         # This is all that changes.
         self._messages: list[Message] = []
+        self._held: list[tuple[Receipt, Message]] = []  # until their users agree
         self._steady = False
         self._passes_on = False
 
@@ -68,6 +71,7 @@ class Recording(Sequence[Message]):
     def clear(self) -> None:
         """Forget what was recorded so far."""
         self._messages.clear()
+        self._held.clear()
 
     def pass_on(self) -> None:
         """From here on let events go their way as well, such as to the fixture `collector`."""
@@ -114,13 +118,14 @@ class Recording(Sequence[Message]):
 
         Args:
             event: Its name; a typed event also says its properties.
-            times: How often it must have been; None: once or more.
+            times: How often it must have been, 1 or more; None: once or more.
             expected: Fields of the call, such as ``user_id`` and ``properties``. Of objects only the
                 keys that are named here count.
 
         Raises:
             AssertionError: It was not; says what differs in the calls that come closest.
             TypeError: A call has no such field.
+            ValueError: *times* is less than 1: `assert_not_tracked` checks that there is none.
         """
         __tracebackhide__ = True
         return self.assert_called("track", times=times, **_of_event(event, expected))
@@ -133,12 +138,7 @@ class Recording(Sequence[Message]):
             TypeError: A call has no such field.
         """
         __tracebackhide__ = True
-        wanted = _of_event(event, expected)
-        fitting = self._fitting("track", wanted)
-        if fitting:
-            raise AssertionError(
-                f"{_show('track', wanted)} was recorded {len(fitting)} times, and should not have been"
-            )
+        self.assert_not_called("track", **_of_event(event, expected))
 
     def assert_called(self, kind: Kind, *, times: int | None = None, **expected: Any) -> Message:
         """Check that a call of this *kind* was made; as `assert_tracked` in all else.
@@ -146,12 +146,32 @@ class Recording(Sequence[Message]):
         Raises:
             AssertionError: It was not; says what differs in the calls that come closest.
             TypeError: A call has no such field.
+            ValueError: *times* is less than 1: `assert_not_called` checks that there is none.
         """
         __tracebackhide__ = True
+        if times is not None and times < 1:
+            raise ValueError(
+                f"times={times}: 1 or more; assert_not_tracked and assert_not_called check that "
+                "there is none"
+            )
         fitting = self._fitting(kind, expected)
         if fitting and times in (None, len(fitting)):
             return fitting[0]
         raise AssertionError(self._complaint(kind, expected, times, len(fitting)))
+
+    def assert_not_called(self, kind: Kind, **expected: Any) -> None:
+        """Check that no call of this *kind* was made, or none like this.
+
+        Raises:
+            AssertionError: One was.
+            TypeError: A call has no such field.
+        """
+        __tracebackhide__ = True
+        fitting = self._fitting(kind, expected)
+        if fitting:
+            raise AssertionError(
+                f"{_show(kind, expected)} was recorded {len(fitting)} times, and should not have been"
+            )
 
     def _fitting(self, kind: Kind, expected: Mapping[str, Any]) -> list[Message]:
         unknown = sorted(expected.keys() - set(_FIELDS))
@@ -176,12 +196,29 @@ class Recording(Sequence[Message]):
         return "\n".join(parts)
 
     def note(self, message: Message, receipt: Receipt) -> None:
-        """Keep *message* unless it would have been sent nowhere; the recorder calls it."""
+        """Keep *message* unless it would have been sent nowhere; the recorder calls it.
+
+        What is held for consent is kept once it was let go on to one destination.
+        """
         fates = receipt.outcomes.values()
-        if all(fate.state is State.DROPPED and fate.reason != "disabled" for fate in fates):
+        if all(map(_goes_nowhere, fates)):
             return
-        own = {name: own_copy(getattr(message, name)) for name in _FIELDS}
-        self._messages.append(Message(**own))
+        own = Message(**{name: own_copy(getattr(message, name)) for name in _FIELDS})
+        if all(fate == AWAITS_CONSENT or _goes_nowhere(fate) for fate in fates):
+            self._held.append((receipt, own))
+        else:
+            self._messages.append(own)
+
+    def look_again(self) -> None:
+        """Keep what was held and may go by now; the recorder calls it."""
+        held, self._held = self._held, []
+        for receipt, message in held:
+            self.note(message, receipt)
+
+    @property
+    def passes_on(self) -> bool:
+        """Whether events go their way as well."""
+        return self._passes_on
 
     def takes(self, lane: Lane, place: Place) -> bool:
         """Settle an event at the door, unless events are passed on; the recorder calls it."""
@@ -207,11 +244,23 @@ def record() -> Iterator[Recording]:
         def hear(
             self: saying.Saying, message: Message, found: list[tuple[Lane, Encoded]]
         ) -> Receipt:
+            asks = message.send_feature_flags
+            if not recording.passes_on:
+                message.send_feature_flags = False  # it would wait for a server's answer
             receipt = hand_over(self, message, found)
+            message.send_feature_flags = asks
             recording.note(message, receipt)
             return receipt
 
+        release = AsyncAnalytics.consent
+
+        def agree(self: AsyncAnalytics, *args: Any, **kwargs: Any) -> int:
+            released = release(self, *args, **kwargs)
+            recording.look_again()
+            return released
+
         patches.enter_context(mock.patch.object(saying.Saying, "_hand_over", hear))
+        patches.enter_context(mock.patch.object(AsyncAnalytics, "consent", agree))
         for room in (saying, posting):
             patches.enter_context(mock.patch.object(room, "take", _taking(recording)))
         yield recording
@@ -231,7 +280,7 @@ def _of_event(event: str | Event | type[Event], expected: Mapping[str, Any]) -> 
         return {"event": event, **expected}
     if isinstance(event, type):
         return {"event": event.event_name, **expected}
-    properties = {**properties_of(event), **expected.get("properties", {})}
+    properties = {**properties_of(event), **(expected.get("properties") or {})}
     return {"event": event.event_name, **expected, "properties": properties}
 
 
@@ -244,10 +293,23 @@ def _lines(expected: Mapping[str, Any], message: Message) -> list[str]:
 
 
 def _as_said(name: str, expected: Any, found: Any) -> Any:
-    """Return the id *expected* if *found* is the same one on the wire; else what was *found*."""
+    """Return what was *expected* if the id or time *found* is the same on the wire; else *found*."""
     if name in _IDS and isinstance(expected, str | int | float):
         return expected if given_id(expected) == given_id(found) else found
+    if name in _TIMES and isinstance(expected, str) and isinstance(found, str):
+        return expected if _moment(expected) == found else found
     return found
+
+
+def _moment(text: str) -> str:
+    """Return a time as calls keep it; what is none stays as it is."""
+    with suppress(ValidationError):
+        return read_timestamp(text)[0]
+    return text
+
+
+def _goes_nowhere(fate: Outcome) -> bool:
+    return fate.state is State.DROPPED and fate.reason != "disabled"
 
 
 def _distance(kind: Kind, expected: Mapping[str, Any], message: Message) -> tuple[bool, bool, int]:

@@ -128,6 +128,13 @@ def test_a_status_without_a_body_has_the_gateways_text(status: int, text: str) -
     assert faulted_answer(Fault(kind="status", status=status), words).text == text
 
 
+@pytest.mark.parametrize(("given", "sent"), [(0, "0"), (2.0, "2"), (0.5, "0.5"), ("2", "2")])
+def test_a_pause_may_be_a_number_of_seconds(given: Any, sent: str) -> None:
+    """Or the header's text, such as a date."""
+    fault = Fault(kind="status", status=429, retry_after=given)
+    assert faulted_answer(fault, words).headers["Retry-After"] == sent
+
+
 @pytest.mark.whole_way
 async def test_a_status_refuses_without_taking(collector: Collector, asker: Asker) -> None:
     """Status, body and Retry-After are as written; then the fault is spent."""

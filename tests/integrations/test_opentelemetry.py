@@ -171,6 +171,24 @@ async def test_clients_are_summed_up_and_what_they_counted_outlives_them(heard: 
     assert ("asyncsdk.queue.size", "") not in left  # a level ends with whose it was
 
 
+async def test_what_a_client_counted_last_is_read_after_its_end(heard: Heard) -> None:
+    """A job's client is gone when the exporter collects; without one nobody's counters pile up."""
+    async with Collector() as server:
+        for _ in range(2):
+            async with AsyncAnalytics(RudderStack("WRITE_KEY", server.url)) as client:
+                heard.telemetry.watch(client)
+                for _ in range(5):
+                    client.track("E", user_id="u")
+            del client
+        gc.collect()
+        assert heard.metrics()["asyncsdk.events.delivered", ""].value == 10
+        assert heard.metrics()["asyncsdk.events.delivered", ""].value == 10
+    for _ in range(300):
+        heard.telemetry.watch(AsyncAnalytics(RudderStack("K", "http://127.0.0.1:9")))
+    gc.collect()
+    assert len(heard.telemetry._watched) <= 102
+
+
 async def test_the_trace_id_is_in_the_context_of_what_is_said_in_a_span(heard: Heard) -> None:
     """And nothing is where there is no span."""
     async with Collector() as server:

@@ -57,7 +57,35 @@ FORMS: dict[str, Any] = {
             "rules": {"events": [{"name": NAME, "description": TEXT, "rules": WHOLE}]},
         }
     },
+    "RudderStack, one event": {
+        "name": NAME,
+        "description": TEXT,
+        "eventType": "track",
+        "rules": WHOLE,
+    },
+    "written by hand, for the properties alone": {
+        "events": [{"name": NAME, "description": TEXT, "rules": PROPERTIES}]
+    },
     "JSON Schema": {**PROPERTIES, "title": NAME, "description": TEXT},
+    "JSON Schema, of parts": {
+        "title": NAME,
+        "description": TEXT,
+        "allOf": [{"$ref": "#/$defs/Base"}],
+        "$defs": {"Base": {"title": "Base", **PROPERTIES}},
+    },
+    "JSON Schema, elsewhere in itself": {
+        "$ref": "#/definitions/Order",
+        "definitions": {
+            "Order": {**PROPERTIES, "title": NAME, "description": TEXT},
+            "Address": {"title": "Address", "type": "object"},
+        },
+    },
+    "JSON Schema, defined beside a text": {
+        "$defs": {
+            "Order": {**PROPERTIES, "title": NAME, "description": TEXT},
+            "Sku": {"title": "Sku", "type": "string"},
+        },
+    },
     "JSON Schema, several": [{**PROPERTIES, "title": NAME, "description": TEXT}],
     "JSON Schema, definitions": {
         "$defs": {"order": {**PROPERTIES, "title": NAME, "description": TEXT}, "part": PROPERTIES}

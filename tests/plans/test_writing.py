@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asyncsdk import Message
 from asyncsdk.messages import properties_of
+from asyncsdk.plans import Check
 from tests.plans.plans import FORMS, NAME, PROPERTIES, TEXT, imported, of_schema, written
 
 USE = """
@@ -288,3 +290,60 @@ def test_any_schema_becomes_a_module_that_works(schema: Any) -> None:
     """Whatever is in it; msgspec understands every class."""
     (event,) = imported({"title": "E", "properties": {"p": schema}}).EVENTS
     msgspec.json.Decoder(event)
+
+
+@pytest.mark.parametrize(
+    ("schema", "good", "bad"),
+    [
+        pytest.param(
+            {"additionalProperties": False, "patternProperties": {"^x_": {"type": "string"}}},
+            {"x_foo": "v"},
+            None,
+            id="names by a pattern",
+        ),
+        pytest.param({"properties": {"n": {"type": "integer"}}}, {"n": 1.0}, {"n": 1.5}, id="1.0"),
+        pytest.param({"properties": {"n": {"enum": [1, 2]}}}, {"n": 2.0}, {"n": 3.0}, id="1 or 2"),
+        pytest.param(
+            {
+                "properties": {
+                    "n": {
+                        "anyOf": [
+                            {"type": "integer", "minimum": 0},
+                            {"type": "number", "maximum": 5},
+                        ]
+                    }
+                }
+            },
+            {"n": -3},
+            {"n": "3"},
+            id="bounds of one of two",
+        ),
+        pytest.param(
+            {"properties": {"n": {"oneOf": [{"const": "x"}, {"const": "y"}, {"type": "null"}]}}},
+            {"n": None},
+            {"n": "z"},
+            id="constants",
+        ),
+        pytest.param(
+            {"properties": {"a": {}}, "required": ["a", "b"]},
+            {"a": 1, "b": [1]},
+            {"a": 1},
+            id="required, not described",
+        ),
+    ],
+)
+def test_what_keeps_to_the_plan_is_not_refused(schema: Any, good: Any, bad: Any) -> None:
+    """And what breaks it is, as far as it says so."""
+    module = imported({"title": "T", "type": "object", **schema})
+    check = Check(module.EVENTS, violations="drop")
+    assert check(Message("track", "m", "", user_id="u", event="T", properties=good)) is not None
+    if bad is not None:
+        assert check(Message("track", "m", "", user_id="u", event="T", properties=bad)) is None
+
+
+def test_a_property_that_is_a_name_keeps_it() -> None:
+    """One that is none comes before it in the plan, and takes another one."""
+    properties: Any = {"total-price": {}, "total_price": {}, "_x": {}, "x": {}}
+    module = imported({"title": "T", "type": "object", "properties": properties})
+    made = module.T(total_price=1, total_price_=2, x=3, x_=4)
+    assert properties_of(made) == {"total_price": 1, "total-price": 2, "x": 3, "_x": 4}

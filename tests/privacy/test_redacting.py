@@ -237,3 +237,12 @@ def test_where_an_event_may_go_is_no_secret_but_what_is_said_there_is() -> None:
         **answers,
         "Mixer": {},
     }
+
+
+def test_a_truth_value_is_hidden_too_unless_a_pattern_is_looked_for() -> None:
+    """Whether somebody is ill is as telling as a name."""
+    facts = {"ill": True, "well": False, "unknown": None}
+    hashed = redact("properties.*", instead=HASH)(track(properties=dict(facts)))
+    assert hashed.properties == {"ill": HASH("true"), "well": HASH("false"), "unknown": None}
+    matched = redact("properties.*", matching="true", instead=MASK)(track(properties=dict(facts)))
+    assert matched.properties == facts

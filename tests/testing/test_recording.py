@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 
-from asyncsdk import AsyncAnalytics, Event, Message, RudderStack, State
+from asyncsdk import AsyncAnalytics, Event, Message, PostHog, RudderStack, State
 from asyncsdk.testing import Recording, record
 
 AWAY = RudderStack("WRITE_KEY", "https://dataplane.example.com")
@@ -215,3 +215,46 @@ def test_other_failures_say_what_was(analytics: AsyncAnalytics, events: Recordin
         events.assert_called("identify")
     assert repr(events) == "<Recording of 1 calls>"
     assert list(events[:1]) == [events[0]]
+
+
+async def test_an_event_that_would_wait_for_flags_is_recorded_at_once(events: Recording) -> None:
+    """Neither the event nor the question for its flags leaves."""
+    async with AsyncAnalytics(PostHog("KEY", host="http://127.0.0.1:9")) as hog:
+        receipt = hog.capture("Asked", distinct_id="u", send_feature_flags=True)
+        assert receipt.state == "delivered"
+        assert (hog.statistics().requests, hog.statistics().flag_failures) == (0, 0)
+    assert events.assert_tracked("Asked").send_feature_flags is True
+
+
+def test_what_is_held_for_consent_is_recorded_once_it_may_go(events: Recording) -> None:
+    """Before that, and without it, nothing would be sent."""
+    client = AsyncAnalytics(AWAY, consent=["analytics"], without_consent="hold")
+    client.track("Held", user_id="u")
+    client.track("Held", user_id="other")
+    events.assert_not_tracked("Held")
+    client.consent({"analytics": True}, user_id="u")
+    events.assert_tracked("Held", times=1, user_id="u")
+
+
+def test_what_is_the_same_on_the_wire_is_the_same(
+    analytics: AsyncAnalytics, events: Recording
+) -> None:
+    """Times in another spelling, keys that are numbers, no properties at all."""
+    analytics.track("E", user_id="u", timestamp="2026-01-01T12:00:00Z")
+    events.assert_tracked("E", timestamp="2026-01-01T12:00:00Z", properties={})
+    events.assert_not_tracked("E", timestamp="2026-01-01T12:00:01Z")
+    events.assert_not_tracked("E", timestamp="soon")
+    analytics.track("F", user_id="u", properties={"k": {1: 2}})
+    events.assert_tracked("F", properties={"k": {"1": 2}})
+    analytics.track(OrderCompleted(order_id="o", revenue=1.0), user_id="u")
+    events.assert_tracked(OrderCompleted(order_id="o", revenue=1.0), properties=None)
+
+
+def test_none_is_asked_for_by_another_name(analytics: AsyncAnalytics, events: Recording) -> None:
+    """A call that was not made cannot be returned."""
+    with pytest.raises(ValueError, match="assert_not_tracked"):
+        events.assert_tracked("E", times=0)
+    events.assert_not_called("page")
+    analytics.page("Home", user_id="u")
+    with pytest.raises(AssertionError, match="was recorded 1 times"):
+        events.assert_not_called("page", name="Home")
