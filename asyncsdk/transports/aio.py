@@ -31,15 +31,14 @@ KEEP_NAMES = 60
 #: Bytes of an answer that are joined in the loop.
 _AT_ONCE = 1 << 20
 
-# Sessions of the parent in a forked child: collecting one would complain that it is not closed.
-_inherited: list[object] = []
-
 _NO_GUESSING = {"Accept-Encoding": "identity"}
 
 
 def load() -> None:
     """Import aiohttp now, in this thread: then no fork, and no first request, has to wait for it."""
     import aiohttp  # noqa: F401
+
+    import asyncsdk.inheriting  # noqa: F401
 
 
 class AiohttpTransport:
@@ -69,6 +68,8 @@ class AiohttpTransport:
         if "aiohttp" not in sys.modules:
             # A quarter of a second of imports: beside the loop, which goes on meanwhile.
             await import_beside("aiohttp")
+        if "asyncsdk.inheriting" not in sys.modules:
+            await import_beside("asyncsdk.inheriting")
         import aiohttp
 
         await self.close()
@@ -91,8 +92,11 @@ class AiohttpTransport:
 
     def forget(self) -> None:
         """Let go of the parent's connections in a forked child, without a word on them."""
-        _inherited.append(self._session)
-        self._session = None
+        session, self._session = self._session, None
+        if session is not None:
+            from asyncsdk.inheriting import leave_alone
+
+            leave_alone(session)
 
     async def close(self) -> None:
         """Close the session and its connections."""

@@ -282,6 +282,36 @@ async def test_an_application_loaded_before_its_workers_are_forked(ending: str, 
             assert set(collector.message_ids().values()) == {1}
 
 
+async def test_a_child_that_just_ends_leaves_its_parents_connection_alone() -> None:
+    """What if a child exits as programs do, while the parent's threads go on? Nothing stalls."""
+    async with Collector() as collector:
+        ended = await run(
+            """
+client = SyncAnalytics(RudderStack("planted-key", URL))
+said = threading.Event()
+def work():
+    client.track("E", user_id="u", properties={"n": 0})
+    client.flush()
+    said.set()
+    time.sleep(1.0)
+worker = threading.Thread(target=work)
+worker.start()
+said.wait()
+child = os.fork()
+if not child:
+    sys.exit(0)  # not os._exit: everything is freed
+print(os.waitpid(child, 0)[1])
+client.track("E", user_id="u", properties={"n": 1})
+print(client.flush(5.0).pending)
+worker.join()
+client.shutdown()
+""",
+            collector.url,
+        )
+        assert ended == (0, "0\n0\n", "")
+        assert numbers(collector.events) == [0, 1]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are different there")
 async def test_a_forked_child_dies_by_its_signal_at_once() -> None:
     """Does `handle_signals` in the parent keep children alive? No: they have nothing to drain."""

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 
 from asyncsdk.errors import StoreAwayError, StoreFullError
+from asyncsdk.inheriting import leave_alone
 from asyncsdk.outside import Bell, Outside
 from asyncsdk.reporting import Reporter
 from asyncsdk.stores.redis.line import Address, Line
@@ -32,10 +33,6 @@ _LONGEST_PAUSE = 5.0
 _LONGEST_IN_BETWEEN = 0.2
 #: Seconds of being there after which that is over.
 _STEADY = 1.0
-
-
-#: Lines of a forked child's parent, which nobody may touch.
-_of_parents: list[Line] = []
 
 
 async def _nothing(_line: Line) -> None:
@@ -175,8 +172,8 @@ class Link:
     def forget(self) -> None:
         """Drop the line without a word: it is a forked child's parent's."""
         self._line = None
-        # To be collected they would be closed, and TLS would say so on the parent's connection.
-        _of_parents.extend(self._open)
+        # TLS would say goodbye on the parent's connection, besides.
+        leave_alone(self._open)
         self._open = set()
         self._debts.clear()
         self.away = ""
