@@ -238,11 +238,14 @@ class AsyncAnalytics(Saying):
         """Lend what *read* returns to the calls inside a ``with`` block, like `bind`.
 
         For what is costly to know, or known only later: *read* is asked with each call, in its
-        thread, and not at all without one. What it returns is not checked or copied.
+        thread, and not at all without one. What it returns is not checked or copied. On a running
+        loop this starts the client, as a call would: the calls inside may come from threads.
 
         Args:
             read: Returns at once, raises nothing, and gives values that stay as they are.
         """
+        if self._runner.loop is None:
+            self._runner.here()
         return Binding(self, self._shared, Later(read))
 
     @cached_property

@@ -47,8 +47,15 @@ class Binding(Generic[OwnerT]):
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        """Take it back."""
-        BOUND.reset(self._tokens.pop())
+        """Take it back.
+
+        Whoever closes a generator may do so in another context than it ran in: what was lent is
+        gone with that one.
+        """
+        try:
+            BOUND.reset(self._tokens.pop())
+        except ValueError:
+            return
 
 
 def own(bound: Bound) -> Bound:

@@ -7,7 +7,9 @@ a request without events costs it two context variables' changes.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from types import FunctionType, MethodType
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from asyncsdk.client import AsyncAnalytics
 from asyncsdk.hosting.lending import Lending, accepts, tell_page
@@ -23,6 +25,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _KINDS = ("http", "websocket")
+_VIEWS = (FunctionType, MethodType, type)
 _DEFAULT = ContextRules()
 
 
@@ -64,7 +67,15 @@ class AnalyticsContextMiddleware:
 
     def _wants(self, scope: Scope) -> bool:
         rules = self._rules
-        return rules.accept is None or accepts(rules, scope.get("method", "GET"), scope["path"])
+        return rules.accept is None or accepts(rules, scope.get("method", "GET"), _path_of(scope))
+
+
+def _path_of(scope: Scope) -> str:
+    """Return the path that was asked for; Litestar keeps no more than the rest of it for a mount."""
+    path: str = scope["path"]
+    if scope.get("path_template") == "" and "raw_path" in scope:
+        return unquote_to_bytes(scope["raw_path"]).decode(errors="replace")
+    return path
 
 
 class _Connection:
@@ -89,7 +100,7 @@ class _Connection:
         }
         peer = scope.get("client")
         return Facts(
-            self._path,
+            self._path if scope.get("path_template") != "" else _path_of(scope),
             scope.get("query_string", b"").decode("latin-1"),
             headers,
             scope.get("method"),
@@ -99,12 +110,20 @@ class _Connection:
     def route(self) -> str | None:
         """Return what Starlette's router, FastAPI's or Litestar's left in the scope."""
         scope = self._scope
-        template = scope.get("path_template")  # Litestar
-        if template is not None:
+        template = scope.get("path_template")  # Litestar; empty for what is mounted
+        if template:
             return str(template)
-        if "endpoint" not in scope:
+        route = scope.get("route")
+        if route is None:
+            # Nothing was found, or an application that is mounted; older Starlettes say no more.
+            if not isinstance(scope.get("endpoint"), _VIEWS):
+                return None
+        elif hasattr(route, "routes"):  # a mount: what is inside of it says more, or nothing
             return None
-        tail = getattr(scope.get("route"), "path_format", None)
+        # FastAPI's own route leaves out the prefixes of routers.
+        within = scope.get("fastapi")
+        whole = within.get("effective_route_context") if type(within) is dict else None
+        tail = getattr(whole or route, "path_format", None)
         return template_of(self._path, scope.get("path_params") or {}, tail)
 
 

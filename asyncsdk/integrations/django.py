@@ -16,8 +16,7 @@ still runs, so nothing can be delivered any more.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -26,6 +25,7 @@ from asyncsdk.errors import AnalyticsError, ConfigurationError
 from asyncsdk.hosting.lending import Lending, accepts, tell_page
 from asyncsdk.hosting.lifespans import with_lifespan
 from asyncsdk.visits import ContextRules, TrustedProxies
+from asyncsdk.visits.patterns import template_of_pattern
 from asyncsdk.visits.reading import Facts, Reader, is_page
 
 try:
@@ -44,9 +44,6 @@ if TYPE_CHECKING:
     GetResponse: TypeAlias = Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]
 
 __all__ = ["AnalyticsMiddleware", "ContextRules", "TrustedProxies", "with_lifespan"]
-
-#: In a path of Django's ``path()``: what is filled in, perhaps with how it is read.
-_FILLED = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 class AnalyticsMiddleware:
@@ -104,7 +101,33 @@ class AnalyticsMiddleware:
             request.method, response.status_code, response.headers.get("Content-Type", "")
         ):
             tell_page(self._client, lending)
+        # A stream is made when this is over. A file is none: servers send it by themselves.
+        if response.streaming and getattr(response, "file_to_stream", None) is None:
+            self._bind_stream(response, lending)
         return response
+
+    def _bind_stream(self, response: Any, lending: Lending) -> None:
+        content = response.streaming_content
+        steps = self._steps_async if response.is_async else self._steps
+        response.streaming_content = steps(content, lending)
+
+    def _steps(self, content: Iterator[bytes], lending: Lending) -> Iterator[bytes]:
+        while True:
+            with self._client.bind_from(lending):
+                part = next(content, None)
+            if part is None:
+                return
+            yield part
+
+    async def _steps_async(
+        self, content: AsyncIterator[bytes], lending: Lending
+    ) -> AsyncIterator[bytes]:
+        while True:
+            with self._client.bind_from(lending):
+                part = await anext(content, None)
+            if part is None:
+                return
+            yield part
 
 
 class _Request:
@@ -134,7 +157,7 @@ class _Request:
     def route(self) -> str | None:
         """Return the route, with ``{name}`` for what is filled in."""
         match = self._request.resolver_match
-        return None if match is None else "/" + _FILLED.sub(r"{\1}", match.route)
+        return None if match is None else "/" + template_of_pattern(match.route)
 
 
 def _client_in(found: object) -> AsyncAnalytics:

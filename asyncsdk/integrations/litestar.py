@@ -15,6 +15,7 @@ from typing import cast
 
 from asyncsdk.client import AsyncAnalytics
 from asyncsdk.hosting.asgi import AnalyticsContextMiddleware, Application
+from asyncsdk.reporting import logger
 from asyncsdk.visits import ContextRules, TrustedProxies
 
 try:
@@ -72,7 +73,13 @@ class AnalyticsPlugin(InitPlugin):
         return app_config
 
     @asynccontextmanager
-    async def _starting(self, _app: Litestar) -> AsyncIterator[None]:
+    async def _starting(self, app: Litestar) -> AsyncIterator[None]:
+        mine = [getattr(one, "__func__", None) is AnalyticsPlugin._end for one in app.on_shutdown]
+        if False in mine[mine.index(True) :]:
+            logger.warning(
+                "asyncsdk: other plugins end after AnalyticsPlugin; what they track then is lost. "
+                "Put AnalyticsPlugin behind them in plugins=[…]"
+            )
         await self._client.start()
         yield
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -15,6 +16,8 @@ from asyncsdk.visits.rules import ContextRules
 from asyncsdk.visits.words import CampaignReader, cookie_in, id_in, locale_in, referrer_in
 
 _PAGE = "text/html"
+#: What stands for itself in a URL's path, RFC 3986.
+_IN_PATHS = "/:@!$&'()*+,;=~"
 
 
 class Facts(Struct, gc=False):
@@ -89,7 +92,7 @@ class Reader:
         path = facts.path[: self._most]
         page: dict[str, Any] = {"path": path}
         if self._site is not None:
-            page["url"] = f"{self._site}{path}"
+            page["url"] = f"{self._site}{quote(path, safe=_IN_PATHS)}"
         came_from = facts.headers.get("referer")
         if came_from and (referrer := referrer_in(came_from, self._most)):
             page["referrer"] = referrer

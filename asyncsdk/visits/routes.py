@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 _NAMES = re.compile(r"{(\w+)[^}]*}")
@@ -39,11 +39,25 @@ def _read(tail: str) -> tuple[frozenset[str], str, int]:
 
 
 def _with_names(path: str, parameters: Mapping[str, object]) -> str:
-    """Put names in place of the segments that are a parameter's value."""
-    if not parameters:
-        return path
-    names = {str(value): name for name, value in reversed(list(parameters.items()))}
-    for value, name in names.items():
-        if "/" in value and path.endswith(value):
-            path = f"{path.removesuffix(value)}{{{name}}}"
-    return "/".join(f"{{{names[part]}}}" if part in names else part for part in path.split("/"))
+    """Put each name in place of the last segment that may be its value, in their order."""
+    parts = path.split("/")
+    end = len(parts)
+    for name, value in reversed(list(parameters.items())):
+        width = str(value).count("/") + 1
+        for at in range(end - width, 0, -1):
+            if _may_be("/".join(parts[at : at + width]), value):
+                parts[at : at + width] = [f"{{{name}}}"]
+                end = at
+                break
+    return "/".join(parts)
+
+
+def _may_be(text: str, value: object) -> bool:
+    """Say whether a router made *value* of *text*: 7 of 007, a UUID of one in capitals."""
+    if text == str(value):
+        return True
+    kind: Callable[[str], object] = type(value)
+    try:
+        return not isinstance(value, str) and kind(text) == value
+    except Exception:  # noqa: BLE001 - an application's own type may refuse in any way
+        return False

@@ -40,7 +40,10 @@ def id_in(text: str | None) -> str | None:
 
 def cookie_in(header: str, name: str) -> str | None:
     """Return the id in the cookie *name*; quotes and percent signs around it are taken off."""
-    found = _cookie(name).search(header, 0, MOST_COOKIES)
+    end = len(header)
+    if end > MOST_COOKIES:  # a cookie that was cut would be somebody else's
+        end = max(header.rfind(";", 0, MOST_COOKIES + 1), 0)
+    found = _cookie(name).search(header, 0, end)
     if found is None:
         return None
     return id_in(_decoded(found[1].replace("%22", '"')).strip('" '))

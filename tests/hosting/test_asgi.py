@@ -100,3 +100,10 @@ async def test_one_request_leaves_no_trace_in_the_next_one(collector: Collector)
             await middleware(scope, hear, say)
     campaigns = [one.body["context"]["campaign"] for one in collector.events]
     assert campaigns == [{"source": "mail!"}] * 2
+
+
+async def test_what_litestar_mounts_has_its_whole_path(collector: Collector) -> None:
+    """It leaves the rest of the path in the scope, and no template."""
+    event = await told(collector, [], path="/a/5/", raw_path=b"/mnt/a%20b/5", path_template="")
+    assert event["context"]["page"] == {"path": "/mnt/a b/5"}
+    assert "route" not in event["context"]["request"]

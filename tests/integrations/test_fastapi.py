@@ -1,13 +1,13 @@
 """FastAPI under a real uvicorn: every kind of endpoint, the lifespan, and what requests tell."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import aiohttp
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 from asyncsdk import AsyncAnalytics, ConfigurationError
 from asyncsdk.collector import Collector
@@ -238,3 +238,92 @@ async def test_a_client_of_the_state_needs_no_name_in_the_middleware(
     async with served(app) as session:
         await text_of(session, "/here")
     assert context_of(collector, "Here")["request"]["route"] == "/here"
+
+
+class Early:
+    """A middleware of a mounted application that tracks before its router was asked."""
+
+    def __init__(self, app: Any, client: AsyncAnalytics) -> None:
+        self._app = app
+        self._client = client
+
+    async def __call__(self, *connection: Any) -> None:
+        """Track, and go on."""
+        self._client.track("Early", anonymous_id="v")
+        await self._app(*connection)
+
+
+async def test_routes_are_templates_below_mounts_and_prefixes(collector: Collector) -> None:
+    """Whatever values a visitor chooses; where no route was found there is none."""
+    client = client_at(collector)
+    router = APIRouter()
+
+    @router.get("/orders/{order}")
+    async def found(order: str) -> str:
+        client.track("Found", anonymous_id="v")
+        return order
+
+    inner = FastAPI()
+    inner.include_router(router, prefix="/users/{user_id}")
+    inner.add_middleware(Early, client=client)
+    app = FastAPI(lifespan=analytics_lifespan(client))
+    app.include_router(router, prefix="/api/users/{user_id}")
+    app.mount("/api/{tenant}", inner)
+    app.add_middleware(AnalyticsContextMiddleware, client=client)
+    async with served(app) as session:
+        await text_of(session, "/api/users/users/orders/api")
+        await text_of(session, "/api/acme/users/orders/orders/users")
+        async with session.get("/api/acme/nothing/7") as answer:
+            assert answer.status == 404
+    requests = [event["context"]["request"].get("route") for event in events_of(collector, "Found")]
+    assert requests == [
+        "/api/users/{user_id}/orders/{order}",
+        "/api/{tenant}/users/{user_id}/orders/{order}",
+    ]
+    early = [event["context"]["request"].get("route") for event in events_of(collector, "Early")]
+    assert early == [None, None]
+
+
+async def test_a_dependency_may_bind_whatever_thread_it_ends_in(collector: Collector) -> None:
+    """FastAPI enters and leaves one that is no coroutine in two copies of the context."""
+    client = client_at(collector)
+    ended: list[str] = []
+
+    def user() -> Iterator[str]:
+        with client.bind(user_id="u"):
+            yield "u"
+        ended.append("well")
+
+    app = FastAPI(lifespan=analytics_lifespan(client))
+
+    @app.get("/")
+    async def root(who: Annotated[str, Depends(user)]) -> str:
+        client.track("Seen", user_id=who)
+        return who
+
+    async with served(app) as session:
+        for _ in range(3):
+            await text_of(session, "/")
+    assert len(events_of(collector, "Seen")) == len(ended) == 3
+
+
+async def test_calls_from_threads_alone_start_a_client_that_nobody_started(
+    collector: Collector,
+) -> None:
+    """The middleware is on the loop, also where the application has no lifespan for it."""
+    client = client_at(collector, flush_interval=0.05)
+    app = FastAPI()
+    app.add_middleware(AnalyticsContextMiddleware, client=client)
+
+    @app.get("/")
+    def root() -> str:
+        client.track("Plain", anonymous_id="v")
+        return ""
+
+    async with served(app) as session:
+        for number in range(2):
+            await text_of(session, "/")
+            async with asyncio.timeout(10):
+                while len(events_of(collector, "Plain")) == number:  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0.01)
+            await client.shutdown()

@@ -10,11 +10,15 @@ import pytest
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.http import HttpResponse
+from litestar import Litestar
+from litestar.config.app import AppConfig
+from litestar.plugins import InitPlugin
 from multidict import CIMultiDict
 
 from asyncsdk import ConfigurationError
 from asyncsdk.collector import Collector
 from asyncsdk.integrations.django import AnalyticsMiddleware, ContextRules, with_lifespan
+from asyncsdk.integrations.litestar import AnalyticsPlugin
 from asyncsdk.integrations.starlette import get_analytics
 from tests.integrations.programs import (
     aiohttp_shop,
@@ -88,6 +92,32 @@ async def test_litestar_has_it_all_in_a_plugin(collector: Collector) -> None:
     assert page_of(collector) == ("/page/{number}", "v-1")
     names = [one.body.get("event") for one in collector.events]
     assert (names[0], names[-2:]) == ("Started", ["Ended", "Ended at last"])
+
+
+async def test_litestar_says_which_plugins_end_too_late(
+    collector: Collector, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Litestar calls what plugins add in their order."""
+
+    class Other(InitPlugin):
+        """Somebody else's plugin."""
+
+        def on_app_init(self, app_config: AppConfig) -> AppConfig:
+            """Add a hook."""
+
+            async def down() -> None:
+                """End."""
+
+            app_config.on_shutdown.append(down)
+            return app_config
+
+    for plugins, said in (([0, 1], True), ([1, 0], False), ([0], False)):
+        caplog.clear()
+        both = (AnalyticsPlugin(client_at(collector)), Other())
+        app = Litestar([], plugins=[both[one] for one in plugins], logging_config=None)
+        async with served(app):
+            pass
+        assert ("Put AnalyticsPlugin behind them" in caplog.text) is said
 
 
 async def test_aiohttp_has_a_cleanup_context_and_a_middleware(collector: Collector) -> None:
@@ -168,7 +198,25 @@ async def test_django_tells_views_of_both_kinds(
     }
     assert routes(collector, "Plain") == ["/plain/{number}", "/inner/{shop}/plain/{number}"]
     name, who = page_of(collector)
-    assert (name[:6], who) == ("/^page", "v-1")
+    assert (name, who) == ("/page/{number}", "v-1")
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume:Warning")
+async def test_django_tells_streams_of_both_kinds(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are made when the view is over; a file goes as it is."""
+    rules = ContextRules(anonymous_id_cookie="visitor")
+    async with django_served(collector, monkeypatch, rules) as session:
+        for path in ("/stream/awaited/7", "/stream/plain/7"):
+            assert await text_of(session, path, cookie="visitor=v-1") == "ab"
+        assert "class" not in await text_of(session, "/file", cookie="visitor=v-1")
+    streamed = events_of(collector, "Streamed")
+    assert [event["anonymousId"] for event in streamed] == ["v-1"] * 4
+    assert routes(collector, "Streamed") == [
+        *["/stream/awaited/{number}"] * 2,
+        *["/stream/plain/{number}"] * 2,
+    ]
 
 
 async def test_django_without_a_lifespan_starts_the_client_with_the_first_request(

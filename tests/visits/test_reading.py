@@ -141,3 +141,13 @@ def test_rules_that_cannot_work_are_refused(wrong: dict[str, Any]) -> None:
     (name,) = wrong
     with pytest.raises(ConfigurationError, match=name):
         ContextRules(**wrong)
+
+
+def test_a_path_stays_a_path_in_the_url() -> None:
+    """What was decoded is encoded again: no part of it becomes a query."""
+    rules = ContextRules(base_url="https://e.example")
+    page = Reader(rules).read(Facts("/a b/?q#f/ж/@x", "", {})).context["page"]
+    assert page == {
+        "path": "/a b/?q#f/ж/@x",
+        "url": "https://e.example/a%20b/%3Fq%23f/%D0%B6/@x",
+    }

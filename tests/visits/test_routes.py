@@ -1,8 +1,12 @@
 """A route's template, found again from a path and what a router left of it."""
 
+from uuid import UUID
+
 import pytest
 
 from asyncsdk.visits.routes import template_of
+
+ID = UUID("0123abcd-0123-4567-89ab-0123456789ab")
 
 
 @pytest.mark.parametrize(
@@ -18,6 +22,11 @@ from asyncsdk.visits.routes import template_of
         ("/items/42", {"item": 42}, None, "/items/{item}"),
         ("/files/a/b", {"path": "a/b"}, None, "/files/{path}"),
         ("/static/style.css", {}, "/static/{path}", "/static/style.css"),
+        ("/shops/shops/i/1", {"shop": "shops", "x": "1"}, "/i/{x}", "/shops/{shop}/i/{x}"),
+        ("/a/a/a", {"one": "a", "two": "a"}, None, "/a/{one}/{two}"),
+        ("/n/007/i/7", {"n": 7, "item": "7"}, "/i/{item}", "/n/{n}/i/{item}"),
+        ("/f/1.50/x", {"f": 1.5}, "/x", "/f/{f}/x"),
+        (f"/u/{str(ID).upper()}/x", {"id": ID, "odd": object()}, "/x", "/u/{id}/x"),
         ("/", {}, "/", "/"),
         ("/in/", {}, "/", "/in/"),
     ],

@@ -121,3 +121,11 @@ def test_nothing_that_a_stranger_writes_raises(text: str) -> None:
     cookie_in(text, "visitor")
     locale_in(text)
     referrer_in(text, 10)
+
+
+def test_a_cookie_that_would_be_cut_is_left_out() -> None:
+    """Its beginning would be another visitor."""
+    header = f"a={'x' * 8_170}; visitor=visitor-12345678"
+    assert cookie_in(header, "visitor") is None
+    assert cookie_in(f"visitor=v-1; {header}", "visitor") == "v-1"
+    assert cookie_in(f"visitor={'x' * 9_000}", "visitor") is None

@@ -1,12 +1,14 @@
 """A shop on Django under ASGI, in one file; views of both kinds."""
 
 import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import django
 from django.conf import settings
 from django.core.asgi import get_asgi_application
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import include, path, re_path
 
 from asyncsdk import AsyncAnalytics, RudderStack
@@ -39,7 +41,37 @@ def say(name: str, number: int) -> HttpResponse:
     return HttpResponse(told.message_id.encode(), content_type="text/plain")
 
 
+async def awaited_stream(_request: HttpRequest, number: int) -> StreamingHttpResponse:
+    """Track while the answer is on its way, for whoever the request is of."""
+
+    async def parts() -> AsyncIterator[bytes]:
+        for part in (b"a", b"b"):
+            analytics.track("Streamed", properties={"n": number})
+            yield part
+
+    return StreamingHttpResponse(parts())
+
+
+def plain_stream(_request: HttpRequest, number: int) -> StreamingHttpResponse:
+    """Do the same in a thread."""
+
+    def parts() -> Iterator[bytes]:
+        for part in (b"a", b"b"):
+            analytics.track("Streamed", properties={"n": number})
+            yield part
+
+    return StreamingHttpResponse(parts())
+
+
+def file(_request: HttpRequest) -> FileResponse:
+    """Send this file."""
+    return FileResponse(Path(__file__).open("rb"))
+
+
 views = [
+    path("stream/awaited/<int:number>", awaited_stream),
+    path("stream/plain/<int:number>", plain_stream),
+    path("file", file),
     path("awaited/<int:number>", awaited),
     path("plain/<int:number>", plain),
     re_path(r"^page/(?P<number>\d+)$", page),
