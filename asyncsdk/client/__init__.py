@@ -13,6 +13,11 @@ settings     the client's own options, checked
 environment  a destination and its options, from variables
 """
 
-from asyncsdk.client.analytics import AsyncAnalytics, counters_of
+from asyncsdk.client.analytics import (
+    AsyncAnalytics,
+    counters_of,
+    flushed_afterwards,
+    hear_signals,
+)
 
-__all__ = ["AsyncAnalytics", "counters_of"]
+__all__ = ["AsyncAnalytics", "counters_of", "flushed_afterwards", "hear_signals"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Unpack
@@ -433,6 +433,22 @@ class AsyncAnalytics(Saying):
 def counters_of(client: AsyncAnalytics) -> Callable[[], Statistics]:
     """Return what reads the counters of *client*, also when nobody holds that any more."""
     return client._runner.statistics  # noqa: SLF001 - of the same module
+
+
+@contextmanager
+def flushed_afterwards(client: AsyncAnalytics) -> Iterator[None]:
+    """Promise that *client* is flushed after this block: no loop that ends in it need drain."""
+    runner = client._runner  # noqa: SLF001 - of the same module
+    runner.flushed_afterwards += 1
+    try:
+        yield
+    finally:
+        runner.flushed_afterwards -= 1
+
+
+def hear_signals(client: AsyncAnalytics) -> None:
+    """Hear signals from now on, if the client is to, and not from its first run on."""
+    client._leaving.attend()  # noqa: SLF001 - of the same module
 
 
 def _check_destinations(destinations: tuple[Destination, ...]) -> None:

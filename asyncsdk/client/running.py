@@ -72,6 +72,8 @@ class Runner:
         self._ending: asyncio.Task[FlushResult] | None = None
         self._last = FlushResult()
         self._undivided: set[asyncio.Task[Any]] = set()
+        self._flushed_in_vain: int | None = None  # how much had been accepted then
+        self.flushed_afterwards: int = 0  # by how many who wait until others' loops have ended
         self.on_start: Callable[[], None] = _nothing
         self.on_fork: Callable[[], None] = _nothing
         self.companions: Callable[[], Iterable[Companion]] = tuple  # who goes along with a new run
@@ -152,7 +154,7 @@ class Runner:
             store=self._settings.store,
             transport=self.transport,
             reporter=self._reporter,
-            exit_drain=self._settings.exit_drain,
+            exit_drain=self._exit_drain,
             tick=_TICK if self._settings.handle_signals else None,
             on_end=self._run_ended,
         )
@@ -162,6 +164,16 @@ class Runner:
             run.accompany(companion)
         self.on_start()
         return run
+
+    def _exit_drain(self) -> float:
+        """Return for how many seconds a run whose loop just ends may still deliver.
+
+        For none if somebody delivers after it, or if its last flush has ended in vain: that had the
+        time that there was, and nothing came since.
+        """
+        if self.flushed_afterwards or self._flushed_in_vain == self.statistics().accepted:
+            return 0.0
+        return self._settings.exit_drain
 
     def adopt(self, lane: Lane) -> None:
         """Let the run that is under way take one more *lane*; the next one does it by itself."""
@@ -240,7 +252,7 @@ class Runner:
         seconds = self._settings.shutdown_timeout if timeout is None else timeout
         import anyio  # with the run, which loads it beside the loop
 
-        with anyio.move_on_after(seconds):
+        with anyio.move_on_after(seconds) as within:
             await self._let_in_deferred(within=seconds)
             await self._settle_round()
             if self.loop is None and self.pending and not self.closed:
@@ -248,7 +260,10 @@ class Runner:
                 await run.wait()
                 self.start()
                 await self._settle_round()
-        return self._result(before, began, run.loop.time() - began)
+        result = self._result(before, began, run.loop.time() - began)
+        in_vain = within.cancelled_caught and result.pending
+        self._flushed_in_vain = self.statistics().accepted if in_vain else None
+        return result
 
     async def _settle_round(self) -> None:
         marks = [(lane, lane.mark()) for lane in self._lanes]

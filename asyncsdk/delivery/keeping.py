@@ -87,7 +87,7 @@ class Run:
         store: Store,
         transport: Transport,
         reporter: Reporter,
-        exit_drain: float,
+        exit_drain: Callable[[], float],
         tick: float | None,
         on_end: Callable[[Run], None],
     ) -> None:
@@ -391,7 +391,7 @@ class Run:
         """Deliver what can be delivered in `exit_drain` seconds, with tasks of our own."""
         if not any(lane.door.pending or lane.deferred.events for lane in self._lanes):
             return
-        deadline = self.loop.time() + self._exit_drain
+        deadline = self.loop.time() + self._exit_drain()
         ending = self._asked_to_end.is_set()
         self._deadline = min(self._deadline, deadline) if ending else deadline
         self._ask_to_end()

@@ -13,10 +13,10 @@ import inspect
 import threading
 import time
 import warnings
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol, TypeVar, cast, overload
 
-from asyncsdk.client import AsyncAnalytics
+from asyncsdk.client import AsyncAnalytics, flushed_afterwards, hear_signals
 from asyncsdk.errors import ConfigurationError
 from asyncsdk.ledger import FlushResult
 from asyncsdk.reporting import logger
@@ -72,18 +72,27 @@ def lambda_handler(
     for name, value in (("flush_budget", flush_budget), ("safety", safety)):
         if not value >= 0:
             raise ConfigurationError(f"{name}: seconds are needed, 0 or more; this is {value}")
+    hear_signals(client)  # the container may end before the first run
     aio.load()  # while the container begins: an invocation may have a fraction of a CPU for it
     ending = _Ending(client, flush_budget, safety, report)
 
     def decorate(handler: Callable[[object, object], object]) -> Callable[[object, object], object]:
+        if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
+            raise ConfigurationError(
+                "lambda_handler: this handler yields, so its body would run after the flush; "
+                "return the answer"
+            )
+
         @functools.wraps(handler)
-        def invoke(event: object, context: object) -> object:
+        def invoke(*arguments: object, **named: object) -> object:
             loop = _kept_loop()
             try:
-                result = handler(event, context)
-                return _run(loop, result) if inspect.iscoroutine(result) else result
+                # A loop of the handler's own, as of asyncio.run, need not drain at its end.
+                with flushed_afterwards(client):
+                    result = handler(*arguments, **named)
+                    return _run(loop, _value(result)) if inspect.isawaitable(result) else result
             finally:
-                ending.flush(loop, context)
+                ending.flush(loop, named.get("context", arguments[-1] if arguments else None))
 
         return invoke
 
@@ -103,19 +112,21 @@ class _Ending:
 
     def flush(self, loop: asyncio.AbstractEventLoop, context: object) -> None:
         """Deliver what waits, within the time that is left; never raise."""
-        until = time.monotonic() + self._seconds(context)
-        seconds, result = 0.0, FlushResult(pending=self._client.pending)
-        if result.pending and _turn.acquire(timeout=_in_range(until - time.monotonic())):
+        began = time.monotonic()
+        until = began + self._seconds(context)
+        result = FlushResult(pending=self._client.pending)
+        if result.pending and _turn.acquire(timeout=_in_range(until - began)):
             try:
-                seconds = until - time.monotonic()
-                if seconds > 0:
+                while result.pending and (seconds := until - time.monotonic()) > 0:
                     result = loop.run_until_complete(self._client.flush(seconds))
+                    if not (result.delivered or result.rejected or result.dead or result.dropped):
+                        break  # else what was said meanwhile goes as well
             except Exception as error:  # noqa: BLE001 - the handler's result must not suffer
                 logger.error("asyncsdk: the flush failed (%s)", error)
             finally:
                 _turn.release()
         if result.pending:
-            self._say(result, seconds)
+            self._say(result, time.monotonic() - began)
 
     def _seconds(self, context: object) -> float:
         ask: Callable[[], float] | None = getattr(context, "get_remaining_time_in_millis", None)
@@ -129,7 +140,7 @@ class _Ending:
             "asyncsdk: %d events did not go within %.3g s of this invocation; they stay queued and "
             "go with the next one",
             result.pending,
-            max(seconds, 0.0),
+            round(seconds, 2),
         )
         if self._report is not None:
             try:
@@ -140,7 +151,11 @@ class _Ending:
 
 _loops: list[asyncio.AbstractEventLoop] = []  # the one that is kept
 _making = threading.Lock()
-_turn = threading.RLock()  # who may run it; a handler may call another one
+_turn = threading.RLock()  # who may run it; a plain handler may call another one
+
+
+async def _value(result: Awaitable[object]) -> object:
+    return await result
 
 
 def _run(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, ResultT]) -> ResultT:

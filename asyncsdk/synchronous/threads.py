@@ -18,6 +18,7 @@ import threading
 import weakref
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from threading import get_ident
 from typing import NamedTuple, TypeVar, TypeVarTuple
 
@@ -119,7 +120,7 @@ class LoopThread:
             if up is None or self._calls or not idle():
                 return
             self._up = None
-        up.loop.call_soon_threadsafe(up.last.set_result, anyio.lowlevel.checkpoint)
+        _end(up)
         if up.thread.ident != get_ident():
             up.thread.join()
 
@@ -152,25 +153,33 @@ class LoopThread:
         if self._up is None:
             coming = self._coming or self._start()
             try:
-                self._up = coming.result()
+                up = coming.result()
             finally:
                 if coming.done():  # else this was interrupted, and the next one waits for it
                     self._coming = None
+            if self._up is None:
+                self._up = up
+            elif self._up is not up:  # a signal's handler has started another one meanwhile
+                _end(up)
         return self._up
 
     def _start(self) -> Future[_Up]:
-        self._coming = coming = Future[_Up]()
-        try:
-            threading.Thread(target=_run, args=(coming,), name=_NAME, daemon=True).start()
-        except BaseException:
-            self._coming = None
-            raise
+        coming = Future[_Up]()
+        threading.Thread(target=_run, args=(coming,), name=_NAME, daemon=True).start()
+        # Not before: a signal's handler in the middle of that would wait for what only this frame,
+        # below its own, can start.
+        self._coming = coming
         return coming
 
     def _forget(self, up: _Up) -> None:
         with self._lock:
             if self._up is up:
                 self._up = None
+
+
+def _end(up: _Up) -> None:
+    with suppress(RuntimeError):  # a signal's handler has ended it already
+        up.loop.call_soon_threadsafe(up.last.set_result, anyio.lowlevel.checkpoint)
 
 
 def _run(came_up: Future[_Up]) -> None:

@@ -6,8 +6,10 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
@@ -185,7 +187,7 @@ def test_a_flush_waits_for_its_turn_no_longer_than_it_may(
         other = pool.submit(goes_on, None, None)
         assert began.wait(10)
         assert plain(None, None) == 1
-        assert "1 events did not go within 0 s" in caplog.text
+        assert "1 events did not go within 0.1 s" in caplog.text
         over.set()
         other.result(10)
     assert client.pending == 0
@@ -271,3 +273,110 @@ def test_without_a_loop_the_threads_own_is_taken_or_one_is_made(
     assert made is not mine
     assert handler(None, None) is made
     made.close()
+
+
+def test_what_is_said_during_the_flush_goes_with_it(
+    client: AsyncAnalytics, collector: Collector, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A task that the handler left behind goes on while there is time."""
+    tasks: list[asyncio.Task[None]] = []
+
+    async def later() -> None:
+        client.track("Later", user_id="u")
+
+    @lambda_handler(client)
+    async def handler(_event: object, _context: object) -> None:
+        client.track("Now", user_id="u")
+        tasks.append(asyncio.create_task(later()))
+
+    handler(None, Context(3_000))
+    assert (names(collector), client.pending, caplog.text) == (["Now", "Later"], 0, "")
+
+
+@pytest.mark.parametrize("how", ["flush", "handler"])
+def test_a_loop_of_ones_own_takes_no_longer_than_the_flush_may(
+    collector: Collector, how: str
+) -> None:
+    """Whoever gave a flush its time has said how long to wait; `exit_drain` does not come on top."""
+    collector.script(Fault(kind="hang", times=2))
+    client = AsyncAnalytics(rudder(collector), flush_interval=0, exit_drain=5.0, timeout=0.6)
+
+    async def work() -> None:
+        client.track("Kept", user_id="u")
+        if how == "flush":
+            await client.flush(0.3)
+
+    @lambda_handler(client, flush_budget=0.3)
+    def decorated(_event: object, _context: object) -> None:
+        asyncio.run(work())
+
+    began = time.monotonic()
+    if how == "flush":
+        asyncio.run(work())
+    else:
+        decorated(None, Context(2_000))
+    assert time.monotonic() - began < 3.0
+    assert client.pending == 1
+    collector.script()
+    lambda_handler(client)(lambda _event, _context: client.shutdown(5.0))(None, None)
+    assert set(names(collector)) == {"Kept"}
+
+
+def test_a_loop_of_ones_own_still_delivers_where_nobody_flushed(collector: Collector) -> None:
+    """And also what came after a flush that was in vain."""
+    collector.script(Fault(kind="hang", times=1))
+    client = AsyncAnalytics(rudder(collector), flush_interval=0, exit_drain=5.0, timeout=0.2)
+
+    async def work() -> None:
+        client.track("Waited for", user_id="u")
+        await client.flush(0.1)
+        client.track("Said after it", user_id="u")
+
+    asyncio.run(work())
+    assert (names(collector), client.pending) == (["Waited for", "Said after it"], 0)
+
+
+def test_handlers_of_other_shapes(client: AsyncAnalytics, collector: Collector) -> None:
+    """Methods, and what returns something to be awaited; one that yields would run too late."""
+
+    class Shop:
+        @lambda_handler(client)
+        def handler(self, event: str, _context: object) -> str:
+            client.track(event, user_id="u")
+            return event
+
+    @lambda_handler(client)
+    def task(event: str, _context: object) -> object:
+        client.track(event, user_id="u")
+        return asyncio.ensure_future(asyncio.sleep(0, event), loop=aws_lambda._loops[0])
+
+    handler: Any = Shop().handler
+    assert (handler("Method", None), task("Task", None)) == ("Method", "Task")
+    assert (names(collector), client.pending) == (["Method", "Task"], 0)
+
+    def yields(_event: object, _context: object) -> Iterator[int]:
+        yield 1
+
+    with pytest.raises(ConfigurationError, match="yields"):
+        lambda_handler(client)(yields)
+
+
+def test_a_container_that_ends_before_its_first_run_hears_it(collector: Collector) -> None:
+    """With `handle_signals`, what could not go yet goes then."""
+    source = """
+        import os, signal, sys
+        from asyncsdk import AsyncAnalytics, RudderStack
+        from asyncsdk.integrations.aws_lambda import lambda_handler
+        client = AsyncAnalytics(RudderStack("planted-key", sys.argv[1]), handle_signals=True)
+        handler = lambda_handler(client, flush_budget=0)(lambda *_: client.track("E", user_id="u"))
+        handler(None, None)
+        os.kill(os.getpid(), signal.SIGTERM)
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(source), collector.url],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert (ended.returncode, names(collector)) == (-15, ["E"]), ended.stderr
