@@ -51,6 +51,7 @@ class Answers:
         # This is all that changes.
         self._called = Called(remembered)
         self._untouched = wire.given is not None  # what the application gave is still to be read
+        self._unreadable = False  # so that a start says so, whoever has asked before
 
     def values_here(self, question: Question) -> dict[str, Value] | None:
         """Return what can be decided here of all flags; None without definitions."""
@@ -123,7 +124,7 @@ class Answers:
         Raises:
             ConfigurationError: It cannot be read, or holds no definitions.
         """
-        if self._untouched:
+        if self._untouched or self._unreadable:
             await self._load()
 
     async def _load_or_say(self) -> bool:
@@ -141,9 +142,10 @@ class Answers:
         try:
             definitions = await given(source, self._wire.max_definitions_bytes)
         except ConfigurationError:
-            self._untouched = False
+            self._untouched, self._unreadable = False, True
             raise
-        self._untouched = False  # only now: this may be cancelled, and others then load again
+        # Only now: this may be cancelled, and others then load again.
+        self._untouched = self._unreadable = False
         self._poller.adopt(definitions)
 
     def _load_at_once(self) -> None:
@@ -153,6 +155,7 @@ class Answers:
         try:
             self._poller.adopt(given_at_once(source, self._wire.max_definitions_bytes))
         except ConfigurationError as error:
+            self._unreadable = True
             self._asker.failed(str(error))
 
     def _check_key(self) -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from asyncsdk import AsyncAnalytics, PostHog
+from asyncsdk import AsyncAnalytics, ConfigurationError, PostHog
 from asyncsdk.errors import TransportError
 from asyncsdk.seams import HttpRequest, HttpResponse
 from tests.flags.answering import (
@@ -201,3 +201,12 @@ async def test_gaps_between_questions_are_the_callers_own() -> None:
             found = [await client.flags.get("f", "u") for _ in range(3)]
         assert found == [True, False, False]
         assert all(one != other for one, other in pairwise([*server.told(), None]))
+
+
+async def test_a_start_says_that_definitions_cannot_be_read_whoever_asked_before() -> None:
+    """A question itself raises nothing."""
+    client = AsyncAnalytics(PostHog("KEY", host="http://127.0.0.1:9", flag_definitions=b"{"))
+    assert await client.flags.get("f", "u", only_evaluate_locally=True) is None
+    with pytest.raises(ConfigurationError, match="flag_definitions"):
+        await client.start()
+    await client.shutdown(0.1)

@@ -261,6 +261,17 @@ async def test_a_refused_key_and_a_used_up_quota_are_errors(server: Collector, s
         assert client.get_provider_status() is ProviderStatus.READY
 
 
+async def test_a_quota_that_stays_used_up_is_told_once(server: Collector) -> None:
+    """Each poll says so again; nothing changes by that."""
+    async with asked(server, polls=True) as (_, analytics):
+        heard = await hearing()
+        server.script(Fault(kind="status", status=402, path="/flags/definitions"))
+        for _ in range(3):
+            assert not await analytics.flags.reload()
+        await until(lambda: "CONFIGURATION_CHANGED" in heard.names)
+        assert heard.names == ["ERROR", "CONFIGURATION_CHANGED"]
+
+
 async def test_it_is_ready_when_definitions_come_late(server: Collector) -> None:
     """Until then the server is asked, and plain calls say that they cannot know."""
     server.script(Fault(kind="status", path="/flags/definitions"))

@@ -77,9 +77,11 @@ def test_a_flag_without_such_a_value_is_a_mismatch(answer: Answering, flag: Valu
 
 @pytest.mark.parametrize("payload", [{"a": 1}, [1, 2], {}])
 def test_an_object_is_the_payload(payload: object) -> None:
-    """Of whatever value."""
+    """Of whatever value but no."""
     for flag in (True, "test"):
         assert as_object(Finding(value=flag, payload=payload), {"d": 1}).value == payload
+    # What is off has one too where it is decided here; the server sends none.
+    assert as_object(Finding(value=False, payload=payload), {"d": 1}).value == {"d": 1}
 
 
 @pytest.mark.parametrize(

@@ -93,10 +93,10 @@ def as_object(found: Finding, default: Structured) -> FlagResolutionDetails[Stru
     Raises:
         TypeMismatchError: The flag is on and has none, or one that is no object or list.
     """
-    if isinstance(found.payload, dict | list):
-        return _details(found, found.payload)
     if found.value is False:
         return _details(found, default)
+    if isinstance(found.payload, dict | list):
+        return _details(found, found.payload)
     kind = "none" if found.payload is None else type(found.payload).__name__
     raise TypeMismatchError(f"the flag is on and its payload is {kind}, not an object or a list")
 

@@ -288,8 +288,10 @@ class AsyncAnalyticsProvider(_Provider):
         if news.kind == "failed":
             self._hear_of_failure(news)
         elif news.kind == "cleared":
-            self._turn("error", _details(news))
-            self._emit(ProviderEvent.PROVIDER_CONFIGURATION_CHANGED, _details(news))
+            if self._state != "error":
+                self._turn("error", _details(news))
+            if news.changed:
+                self._emit(ProviderEvent.PROVIDER_CONFIGURATION_CHANGED, _details(news))
         else:
             if self._state != "ready" or news.kind == "loaded":
                 self._turn("ready", ProviderEventDetails())
