@@ -339,19 +339,19 @@ def test_a_loop_of_ones_own_still_delivers_where_nobody_flushed(collector: Colle
 def test_handlers_of_other_shapes(client: AsyncAnalytics, collector: Collector) -> None:
     """Methods, and what returns something to be awaited; one that yields would run too late."""
 
-    class Shop:
-        @lambda_handler(client)
-        def handler(self, event: str, _context: object) -> str:
-            client.track(event, user_id="u")
-            return event
+    def of_a_shop(_self: object, event: str, _context: object) -> str:
+        client.track(event, user_id="u")
+        return event
+
+    wrap: Any = lambda_handler(client)
+    shop = type("Shop", (), {"handler": wrap(of_a_shop)})()
 
     @lambda_handler(client)
     def task(event: str, _context: object) -> object:
         client.track(event, user_id="u")
         return asyncio.ensure_future(asyncio.sleep(0, event), loop=aws_lambda._loops[0])
 
-    handler: Any = Shop().handler
-    assert (handler("Method", None), task("Task", None)) == ("Method", "Task")
+    assert (shop.handler("Method", None), task("Task", None)) == ("Method", "Task")
     assert (names(collector), client.pending) == (["Method", "Task"], 0)
 
     def yields(_event: object, _context: object) -> Iterator[int]:

@@ -102,3 +102,21 @@ async def test_a_program_that_is_told_to_end_drains_if_asked_to() -> None:
             assert await child.ended() == (-SIGTERM, "ready\n", "")
         assert numbers(collector.events) == list(range(100))
         assert set(collector.message_ids().values()) == {1}
+
+
+async def test_a_pool_that_is_killed_drains_if_asked_to() -> None:
+    """What of `with Pool()`, which ends its jobs by SIGTERM? They drain, with `handle_signals`."""
+    async with Collector() as collector:
+        ended = await run(
+            script("""
+            import multiprocessing
+            client = make_sync(handle_signals=True)
+            def job(number):
+                track(client, number)
+            with multiprocessing.get_context("fork").Pool(2) as pool:
+                pool.map(job, range(20))
+            """),
+            collector.url,
+        )
+        assert ended == (0, "", "")
+        assert sorted(numbers(collector.events)) == list(range(20))
