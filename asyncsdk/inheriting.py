@@ -6,8 +6,12 @@ anybody forks.
 
 from __future__ import annotations
 
-from contextlib import suppress
-from ctypes import py_object, pythonapi
+try:
+    from ctypes import py_object, pythonapi
+except (ImportError, AttributeError):  # a Python without ctypes, or another one than CPython
+    py_object = pythonapi = None  # type: ignore[assignment, misc]
+
+_inherited: list[object] = []
 
 
 def leave_alone(thing: object) -> None:
@@ -15,7 +19,8 @@ def leave_alone(thing: object) -> None:
 
     A connection that is freed takes its socket out of what its loop watches. Where that is an epoll
     instance, a forked child shares it with its parent: whose loop would hear nothing more of its own
-    connection, and wait for answers that are there.
+    connection, and wait for answers that are there. (Without ctypes it is freed at the end.)
     """
-    with suppress(AttributeError):  # another Python than CPython counts no references
+    _inherited.append(thing)
+    if pythonapi is not None and py_object is not None:
         pythonapi.Py_IncRef(py_object(thing))

@@ -14,10 +14,11 @@ import asyncio
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from threading import get_ident
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from asyncsdk.client.checking import unbound
 from asyncsdk.client.house import House
@@ -44,8 +45,18 @@ _MARGIN = 0.1
 _DEFERRED_LOOK = 0.5
 #: Of a shutdown's time, how much flags may take; events go without them then.
 _SHARE_OF_FLAGS = 0.5
+#: Seconds after a flush within which the end of its loop belongs to it.
+_JUST_NOW = 1.0
 #: Seconds within which a signal is heard by a loop that has nothing to do.
 _TICK = 0.5
+
+
+class _InVain(NamedTuple):
+    """A flush whose time was up before everything was settled."""
+
+    came: int  # events, until its end
+    took: float  # seconds
+    ended: float  # on the system's steady clock
 
 
 class Runner:
@@ -72,7 +83,7 @@ class Runner:
         self._ending: asyncio.Task[FlushResult] | None = None
         self._last = FlushResult()
         self._undivided: set[asyncio.Task[Any]] = set()
-        self._flushed_in_vain: int | None = None  # how much had been accepted then
+        self._in_vain: _InVain | None = None  # the last flush, if it was
         self.flushed_afterwards: int = 0  # by how many who wait until others' loops have ended
         self.on_start: Callable[[], None] = _nothing
         self.on_fork: Callable[[], None] = _nothing
@@ -168,12 +179,24 @@ class Runner:
     def _exit_drain(self) -> float:
         """Return for how many seconds a run whose loop just ends may still deliver.
 
-        For none if somebody delivers after it, or if its last flush has ended in vain: that had the
-        time that there was, and nothing came since.
+        For none if somebody delivers after it. What a flush that ended in vain just now has taken
+        is taken off, if nothing came since: both together take no longer than the longer one.
         """
-        if self.flushed_afterwards or self._flushed_in_vain == self.statistics().accepted:
+        if self.flushed_afterwards:
             return 0.0
-        return self._settings.exit_drain
+        flush, seconds = self._in_vain, self._settings.exit_drain
+        if (
+            flush is None
+            or flush.came != self._came()
+            or time.monotonic() - flush.ended > _JUST_NOW
+        ):
+            return seconds
+        return max(seconds - flush.took, 0.0)
+
+    def _came(self) -> int:
+        """Return how many events ever came, wherever from."""
+        now = self.statistics()
+        return now.accepted + now.taken
 
     def adopt(self, lane: Lane) -> None:
         """Let the run that is under way take one more *lane*; the next one does it by itself."""
@@ -229,6 +252,8 @@ class Runner:
         self._run = None
         self._ending = None
         self._last = FlushResult()
+        self._in_vain = None
+        self.flushed_afterwards = 0
         forget = getattr(self.transport, "forget", None)
         if callable(forget):
             forget()
@@ -262,7 +287,8 @@ class Runner:
                 await self._settle_round()
         result = self._result(before, began, run.loop.time() - began)
         in_vain = within.cancelled_caught and result.pending
-        self._flushed_in_vain = self.statistics().accepted if in_vain else None
+        took = result.duration
+        self._in_vain = _InVain(self._came(), took, time.monotonic()) if in_vain else None
         return result
 
     async def _settle_round(self) -> None:

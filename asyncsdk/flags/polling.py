@@ -143,14 +143,15 @@ class Poller:
     def adopt(self, definitions: Definitions, changed: frozenset[str] | None = None) -> None:
         """Use *definitions* from now on: those of a file, or of an answer.
 
-        *changed* are the keys of flags that are not as they were; None: all of them are new.
+        *changed* are the keys of flags that are not as they were; None: nobody has compared them.
         """
         before, self.definitions = self.definitions, definitions
         self.loaded_at = self._outside.now_ms()
         self._known_at = self._outside.monotonic()
         if self.listeners:
-            news = frozenset(definitions.flags) if changed is None else changed
-            self._tell(News(kind="loaded" if before is None else "changed", changed=news))
+            if changed is None:
+                changed = frozenset(definitions.flags).union(() if before is None else before.flags)
+            self._tell(News(kind="loaded" if before is None else "changed", changed=changed))
 
     async def reload(self) -> bool:
         """Poll now, or share the poll that is under way; return whether it went well.
@@ -210,8 +211,10 @@ class Poller:
         waste = [] if self.definitions is None else list(self.definitions.flags.values())
         try:
             poll, definitions = await self._fetch()
-            changed = await _changed_keys(self.definitions, definitions)
-            self._take(poll, definitions, changed)
+            before = self.definitions
+            changed = await _changed_keys(before, definitions) if self.listeners else None
+            # Others may have been adopted meanwhile: then nobody has compared these.
+            self._take(poll, definitions, changed if self.definitions is before else None)
         finally:
             self._polling = False
             self._over += 1

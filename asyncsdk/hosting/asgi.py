@@ -7,6 +7,7 @@ a request without events costs it two context variables' changes.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -25,7 +26,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _KINDS = ("http", "websocket")
-_VIEWS = (FunctionType, MethodType, type)
+_VIEWS = (FunctionType, MethodType, partial, type)
 _DEFAULT = ContextRules()
 
 

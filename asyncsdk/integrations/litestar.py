@@ -75,7 +75,8 @@ class AnalyticsPlugin(InitPlugin):
     @asynccontextmanager
     async def _starting(self, app: Litestar) -> AsyncIterator[None]:
         mine = [getattr(one, "__func__", None) is AnalyticsPlugin._end for one in app.on_shutdown]
-        if False in mine[mine.index(True) :]:
+        # None is ours if another plugin has wrapped them all: then nothing is known.
+        if True in mine and not all(mine[mine.index(True) :]):
             logger.warning(
                 "asyncsdk: other plugins end after AnalyticsPlugin; what they track then is lost. "
                 "Put AnalyticsPlugin behind them in plugins=[…]"

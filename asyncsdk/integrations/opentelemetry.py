@@ -8,6 +8,7 @@ about requests would make requests to be told about.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import weakref
@@ -92,7 +93,8 @@ class OpenTelemetry:
             "asyncsdk.send.duration", unit="s", description="From the request to its answer"
         )
         # This is all that changes.
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # to look at a client may be what ends it
+        self._process = os.getpid()
         self._watched: dict[int, _Watched] = {}
         self._numbers = count()
         self._observe(meter)
@@ -160,6 +162,8 @@ class OpenTelemetry:
     def _to_count(self, counter: str) -> dict[int, _Watched]:
         """Return all that are watched; who ended is forgotten once all its counters were read."""
         with self._lock:
+            if self._process != os.getpid():  # what ended before a fork is counted by the parent
+                self._process, self._watched = os.getpid(), self._living()
             watched = dict(self._watched)
             for number, one in watched.items():
                 if one.client() is None:

@@ -141,12 +141,12 @@ def _of_rule(rule: Mapping[str, Any]) -> PlannedEvent:
 def _of_properties(schema: Schema) -> Schema:
     """Return the schema of the properties: plans have one for the whole call around it.
 
-    One that names none of a call's parts was written by hand, for the properties themselves.
+    One without, that names more than a call's parts, was written by hand, for the properties alone.
     """
     parts = schema.get("properties")
     if not isinstance(parts, Mapping):
         return {"type": "object"}
-    if parts and _OF_CALLS.isdisjoint(parts):
+    if "properties" not in parts and not _OF_CALLS.issuperset(parts):
         return schema
     inner = parts.get("properties")
     return inner if isinstance(inner, Mapping) else {"type": "object"}

@@ -128,7 +128,8 @@ class LoopThread:
         """End the thread once *last* is done, without waiting."""
         up, self._up = self._up, None
         if up is not None:
-            up.loop.call_soon_threadsafe(up.last.set_result, last)
+            with suppress(RuntimeError):  # its loop is closed: the interpreter ends
+                up.loop.call_soon_threadsafe(up.last.set_result, last)
 
     def after_fork(self) -> None:
         """Start clean in a forked child."""
@@ -150,16 +151,17 @@ class LoopThread:
             self._calls -= 1
 
     def _get_up(self) -> _Up:
-        if self._up is None:
+        while self._up is None:
             coming = self._coming or self._start()
             try:
                 up = coming.result()
             finally:
                 if coming.done():  # else this was interrupted, and the next one waits for it
                     self._coming = None
-            if self._up is None:
+            # A signal's handler may have ended it meanwhile, or started another one.
+            if self._up is None and not up.last.done():
                 self._up = up
-            elif self._up is not up:  # a signal's handler has started another one meanwhile
+            elif self._up is not up:
                 _end(up)
         return self._up
 

@@ -247,8 +247,10 @@ def record() -> Iterator[Recording]:
             asks = message.send_feature_flags
             if not recording.passes_on:
                 message.send_feature_flags = False  # it would wait for a server's answer
-            receipt = hand_over(self, message, found)
-            message.send_feature_flags = asks
+            try:
+                receipt = hand_over(self, message, found)
+            finally:
+                message.send_feature_flags = asks
             recording.note(message, receipt)
             return receipt
 

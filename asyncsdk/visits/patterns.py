@@ -8,7 +8,7 @@ from functools import lru_cache
 #: In one of Django's paths: what is filled in, perhaps with how it is read.
 _FILLED = re.compile(r"(?<!\?P)<(?:\w+:)?(\w+)>")
 #: What no plain path has.
-_MARKS = re.compile(r"[\^$(\\]")
+_MARKS = re.compile(r"[\^$(\\[]")
 _STEP = re.compile(
     r"""
     (?P<escaped> \\. )
@@ -31,15 +31,22 @@ def template_of_pattern(pattern: str) -> str:
     found: list[str] = []
     depth = 0
     for step in _STEP.finditer(pattern):
-        kind, text = step.lastgroup, step[0]
+        if not depth:
+            found.append(_shown(step))
         if step["open"] is not None:
-            if not depth:
-                found.append(f"{{{step['name'] or ''}}}")
             depth += 1
-        elif kind == "close":
+        elif step["close"] is not None:
             depth = max(depth - 1, 0)
-        elif not depth and kind == "plain":
-            found.append(text)
-        elif not depth and kind == "escaped" and not text[1].isalnum():
-            found.append(text[1])
     return _FILLED.sub(r"{\1}", "".join(found))
+
+
+def _shown(step: re.Match[str]) -> str:
+    """Return what stands for one step of a pattern that is in no group."""
+    escaped: str | None = step["escaped"]
+    if step["open"] is not None:
+        return f"{{{step['name'] or ''}}}"
+    if step["set"] is not None or (escaped and escaped[1] in "dswDSW"):
+        return "{}"
+    if escaped is not None:
+        return "" if escaped[1].isalnum() else escaped[1]
+    return step["plain"] or ""

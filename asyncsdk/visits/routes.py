@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
+from uuid import UUID
 
 _NAMES = re.compile(r"{(\w+)[^}]*}")
 
@@ -56,8 +57,11 @@ def _may_be(text: str, value: object) -> bool:
     """Say whether a router made *value* of *text*: 7 of 007, a UUID of one in capitals."""
     if text == str(value):
         return True
-    kind: Callable[[str], object] = type(value)
+    if type(value) is UUID:
+        return text.lower() == str(value)
+    if type(value) is not int and type(value) is not float:
+        return False
     try:
-        return not isinstance(value, str) and kind(text) == value
-    except Exception:  # noqa: BLE001 - an application's own type may refuse in any way
+        return float(text) == value
+    except ValueError:
         return False

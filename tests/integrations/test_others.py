@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Literal
 
 import aiohttp
@@ -118,6 +119,28 @@ async def test_litestar_says_which_plugins_end_too_late(
         async with served(app):
             pass
         assert ("Put AnalyticsPlugin behind them" in caplog.text) is said
+
+
+async def test_litestar_starts_whatever_others_make_of_its_hooks(collector: Collector) -> None:
+    """A plugin that wraps them, to measure them say, hides whose they are."""
+
+    class Wrapping(InitPlugin):
+        """Somebody else's plugin."""
+
+        def on_app_init(self, app_config: AppConfig) -> AppConfig:
+            """Wrap every hook."""
+            app_config.on_shutdown = [partial(_called, hook) for hook in app_config.on_shutdown]
+            return app_config
+
+    client = client_at(collector)
+    app = Litestar([], plugins=[AnalyticsPlugin(client), Wrapping()], logging_config=None)
+    async with served(app):
+        client.track("E", anonymous_id="v")
+    assert len(events_of(collector, "E")) == 1
+
+
+async def _called(hook: Any, app: Litestar) -> None:
+    await hook(app)
 
 
 async def test_aiohttp_has_a_cleanup_context_and_a_middleware(collector: Collector) -> None:

@@ -282,6 +282,28 @@ async def test_an_application_loaded_before_its_workers_are_forked(ending: str, 
             assert set(collector.message_ids().values()) == {1}
 
 
+async def test_a_child_drains_although_its_parent_flushed_in_vain() -> None:
+    """What does a child know of its parent's flush? Nothing: its own loop drains at its end."""
+    async with Collector(faults=[Fault(kind="hang", times=1)]) as collector:
+        ended = await run(
+            FORK
+            + """
+client = make(exit_drain=5, timeout=1)
+async def in_child():
+    track(client, 1)
+async def main():
+    track(client, 0)
+    assert (await client.flush(0.1)).pending == 1
+    await wait_for(fork(lambda: run(in_child())))
+    assert (await client.flush(10)).pending == 0
+run(main())
+""",
+            collector.url,
+        )
+        assert (ended.code, ended.out) == (0, "child 0\n")
+        assert sorted(numbers(collector.events)) == [0, 1]
+
+
 async def test_a_child_that_just_ends_leaves_its_parents_connection_alone() -> None:
     """What if a child exits as programs do, while the parent's threads go on? Nothing stalls."""
     async with Collector() as collector:

@@ -17,6 +17,8 @@ from asyncsdk.visits.patterns import template_of_pattern
         (r"^a/(\d+)/(?:b|c(d))/f\.html$", "a/{}/{}/f.html"),
         (r"^(?P<outer>x(?P<inner>y))/z/?$", "{outer}/z/"),
         (r"^(?P<n>[)(]+)/a{2}$", "{n}/a"),
+        (r"^a/[0-9]+/\w+\Z", "a/{}/{}"),
+        ("a/[0-9]+/b", "a/{}/b"),
         ("", ""),
     ],
 )

@@ -26,6 +26,7 @@ ID = UUID("0123abcd-0123-4567-89ab-0123456789ab")
         ("/a/a/a", {"one": "a", "two": "a"}, None, "/a/{one}/{two}"),
         ("/n/007/i/7", {"n": 7, "item": "7"}, "/i/{item}", "/n/{n}/i/{item}"),
         ("/f/1.50/x", {"f": 1.5}, "/x", "/f/{f}/x"),
+        ("/a/true/x", {"f": True}, "/x", "/a/true/x"),
         (f"/u/{str(ID).upper()}/x", {"id": ID, "odd": object()}, "/x", "/u/{id}/x"),
         ("/", {}, "/", "/"),
         ("/in/", {}, "/", "/in/"),
