@@ -6,12 +6,19 @@ anybody forks.
 
 from __future__ import annotations
 
-try:
-    from ctypes import py_object, pythonapi
-except (ImportError, AttributeError):  # a Python without ctypes, or another one than CPython
-    py_object = pythonapi = None  # type: ignore[assignment, misc]
+from collections.abc import Callable
 
-_inherited: list[object] = []
+
+def _find_keeper() -> Callable[[object], object]:
+    """Return what holds a thing beyond the end of the interpreter; without ctypes, up to that."""
+    try:
+        from ctypes import py_object, pythonapi
+    except (ImportError, AttributeError):  # another Python than CPython has no such references
+        return list[object]().append
+    return lambda thing: pythonapi.Py_IncRef(py_object(thing))
+
+
+_keep = _find_keeper()
 
 
 def leave_alone(thing: object) -> None:
@@ -19,8 +26,6 @@ def leave_alone(thing: object) -> None:
 
     A connection that is freed takes its socket out of what its loop watches. Where that is an epoll
     instance, a forked child shares it with its parent: whose loop would hear nothing more of its own
-    connection, and wait for answers that are there. (Without ctypes it is freed at the end.)
+    connection, and wait for answers that are there.
     """
-    _inherited.append(thing)
-    if pythonapi is not None and py_object is not None:
-        pythonapi.Py_IncRef(py_object(thing))
+    _keep(thing)

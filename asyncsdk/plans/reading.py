@@ -13,6 +13,7 @@ from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
+from urllib.parse import unquote
 
 import msgspec
 from msgspec import Struct
@@ -180,13 +181,19 @@ def _of_whole(plan: object) -> list[PlannedEvent]:
 
 def _referred(plan: Schema) -> PlannedEvent:
     """Return the event of a schema that says where it lies in itself."""
-    path = _text(plan["$ref"]).removeprefix("#/").split("/")
-    at: Any = plan
-    for part in path:
-        at = at.get(part) if isinstance(at, Mapping) else None
-    if not isinstance(at, Mapping):
+    found = referred(plan["$ref"], plan)
+    if not found:
         raise ConfigurationError(f"the schema's $ref {plan['$ref']!r} leads nowhere in it")
-    return _of_schema({"title": plan.get("title"), **at}, plan)
+    return _of_schema({"title": plan.get("title"), **found}, plan)
+
+
+def referred(reference: object, root: Schema) -> Schema:
+    """Return the schema that a ``$ref`` means within *root*; empty if it leads nowhere in it."""
+    at: Any = root if isinstance(reference, str) and reference[:1] == "#" else {}
+    for part in str(reference)[2:].split("/"):
+        name = unquote(part).replace("~1", "/").replace("~0", "~")
+        at = at.get(name) if isinstance(at, Mapping) else None
+    return at if isinstance(at, Mapping) else {}
 
 
 def _of_schema(schema: Schema, root: Schema) -> PlannedEvent:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import unquote
 
 from msgspec import Struct
 
 from asyncsdk.plans.naming import class_name, field_names, prose, quoted
-from asyncsdk.plans.reading import Schema
+from asyncsdk.plans.reading import Schema, referred
 
 #: Objects inside of objects, and references to references; what lies deeper may be anything.
 _DEEPEST = 10
@@ -117,19 +116,13 @@ class Shaper:
         found: dict[str, Any] = dict(_mapping(schema))
         for _ in range(_DEEPEST):
             if "$ref" in found:
-                found = {**self._referred(found.pop("$ref")), **found}
+                found = {**referred(found.pop("$ref"), self._root), **found}
             elif "allOf" in found:
                 for part in _sequence(found.pop("allOf")):
                     found = _joined(found, self._whole(part, depth + 1))
             else:
                 return found
         return {}
-
-    def _referred(self, reference: object) -> Schema:
-        at: Any = self._root if isinstance(reference, str) and reference[:1] == "#" else {}
-        for part in str(reference)[2:].split("/"):
-            at = _mapping(at).get(unquote(part).replace("~1", "/").replace("~0", "~"))
-        return _mapping(at)
 
     def _annotation(self, schema: Schema, name: str, depth: int) -> str:
         """Return the type of *schema*; an object in it gets a class named after *name*."""

@@ -11,6 +11,7 @@ import ssl
 import sys
 import time
 from contextlib import suppress
+from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 KEEP_ALIVE = 15.0
 #: Seconds that a resolved name is kept.
 KEEP_NAMES = 60
+#: What is imported with the first session; a forked child, which needs the second, imports nothing.
+_NEEDED = ("aiohttp", "asyncsdk.inheriting")
 #: Bytes of an answer that are joined in the loop.
 _AT_ONCE = 1 << 20
 
@@ -36,9 +39,8 @@ _NO_GUESSING = {"Accept-Encoding": "identity"}
 
 def load() -> None:
     """Import aiohttp now, in this thread: then no fork, and no first request, has to wait for it."""
-    import aiohttp  # noqa: F401
-
-    import asyncsdk.inheriting  # noqa: F401
+    for name in _NEEDED:
+        import_module(name)
 
 
 class AiohttpTransport:
@@ -65,11 +67,10 @@ class AiohttpTransport:
 
     async def open(self) -> None:
         """Make a session on the running loop; the first one of a process takes a while."""
-        if "aiohttp" not in sys.modules:
+        for name in _NEEDED:
             # A quarter of a second of imports: beside the loop, which goes on meanwhile.
-            await import_beside("aiohttp")
-        if "asyncsdk.inheriting" not in sys.modules:
-            await import_beside("asyncsdk.inheriting")
+            if name not in sys.modules:
+                await import_beside(name)
         import aiohttp
 
         await self.close()

@@ -310,12 +310,12 @@ async def test_a_child_that_just_ends_leaves_its_parents_connection_alone() -> N
         ended = await run(
             """
 client = SyncAnalytics(RudderStack("planted-key", URL))
-said = threading.Event()
+said, over = threading.Event(), threading.Event()
 def work():
     client.track("E", user_id="u", properties={"n": 0})
     client.flush()
     said.set()
-    time.sleep(1.0)
+    over.wait()
 worker = threading.Thread(target=work)
 worker.start()
 said.wait()
@@ -325,6 +325,7 @@ if not child:
 print(os.waitpid(child, 0)[1])
 client.track("E", user_id="u", properties={"n": 1})
 print(client.flush(5.0).pending)
+over.set()
 worker.join()
 client.shutdown()
 """,
